@@ -19,11 +19,13 @@ from serve.pages.page import Page, RunId, asked_run, language_of, may, show_run
 from serve.store.branch_summary import BranchRow, branch_totals, total
 from serve.store.portfolio import ListOwner, PortfolioView
 from serve.store.read_session import ReadSession
+from serve.texts.service import segment_in_words
 from serve.texts.wording import Wording
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 CHOSEN_BY = ("tier", "stage", "segment")  # cells whose customers a branch's portfolio can be cut to
 Link = Callable[[str, str], str]
+UNNAMED = {"manager": "branch.nobody", "segment": "figures.unscored"}  # what a cell without a code stands for
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class BankSummary:
             for bridge in (period["bridges"] if period else ())
         }
         self.weeks: int | None = period["weeks"] if period else None
+        self.since: str | None = period["since"] if period else None
+        self.bridge: Mapping[str, Any] | None = period["bridges"][0] if period else None
         self.trend = structure["trend"] if structure else ()
         lines = [
             BranchLine(
@@ -150,19 +154,29 @@ def _figures_page(
 def _frame(
     request: Request, access: Access, session: ReadSession, branch_id: str, content: str
 ) -> dict[str, object]:
-    """What these pages have in common; ``names`` of segments, and of managers where allowed;
-    ``min_drop`` is the share of AUM whose outflow makes somebody a leaver."""
+    """What these pages have in common; ``names`` of managers where allowed; ``min_drop`` is the share of AUM
+    whose outflow makes somebody a leaver."""
     base = f"/branches/{path_part(branch_id)}/figures" if branch_id else "/bank"
     named = bool(branch_id) and access.caller.role is not Role.ANALYST
     managers = session.managers(branch_id) if named else ()
     terms, words = session.list_terms(), Wording(language_of(request))
-    segments = {name: words.either(*both) for name, both in (terms.segments if terms else {}).items()}
+    names = {manager.manager_id: manager.name for manager in managers if manager.name}
+
+    def name_of(dimension: str, cell: str) -> str:
+        """The name of a cell: a segment and a stage may have the same code."""
+        if not cell:
+            return words(UNNAMED.get(dimension, "not_known"))
+        if dimension == "segment":
+            return segment_in_words(words, terms, cell)
+        return names.get(cell, cell) if dimension == "manager" else words.term(dimension, cell)
+
     return {
         "branch": branch_id,
         "content": content,
         "contents": CONTENT_NAMES,
         "base": base,
-        "names": segments | {manager.manager_id: manager.name for manager in managers if manager.name},
+        "names": names,
+        "name_of": name_of,
         "certain": CERTAIN,
         "min_drop": terms.min_drop if terms else None,
         "leads_to_branch": may(access, "branch_page") and bool(branch_id),

@@ -125,6 +125,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
     frame = {
         "caller": caller,
         "places": places(caller) if caller else [],
+        "place": place_of(path_of(request.scope)),
         "searches": caller is not None and caller.role in POLICY["find_customer"].grants,
         "prefix": request.app.state.settings.prefix,
         "crm_link": partial(crm_address, request.app.state.settings.crm_link),
@@ -197,6 +198,14 @@ def places(caller: Caller) -> list[tuple[str, str]]:
         ("status_page", "nav.status", "/status", True),
     ]
     return [(key, path) for name, key, path, fits in entries if fits and caller.role in POLICY[name].grants]
+
+
+def place_of(path: str) -> str:
+    """The path in the navigation under which a page belongs: contents of a branch or the bank have one."""
+    branch, figures, _ = path.partition("/figures/")
+    if figures:
+        return f"{branch}/figures/structure"
+    return "/bank" if path.startswith("/bank/") else path
 
 
 def no_such_page(request: Request, error: Any) -> Response:

@@ -58,7 +58,7 @@ def watch_in_words(watch: TierWatch, run: Run, words: Wording) -> str:
     tiers = {"tier": words.term("tier", watch.tier), "falls_to": words.term("tier", watch.falls_to)}
     days = {"since": words.day(watch.watched_since), "falls_on": words.day(watch.falls_on)}
     left = {"end": words.day(run.snapshot_date + timedelta(days=watch.days - 1)), "days": watch.days}
-    amount = f"{watch.saved_by_minor / 100:,.2f} {run.base_currency}"
+    amount = words.amount(watch.saved_by_minor, run.base_currency, words.at_least)
     saved = ("watched.later" if kept else "watched.saved_by") if watch.saved_by_minor else "watched.kept"
     monday = words.day(run.snapshot_date)
     return f"{words(since, **tiers, **days)} {words(saved, amount=amount, monday=monday, **left)}"

@@ -62,13 +62,22 @@ class Wording:
         """
         return amount_in_words(minor / 100, self.language)
 
-    def amount(self, minor: float, code: str) -> str:
+    def at_least(self, minor: float) -> str:
+        """As ``money``, rounded up: of a sum with which something is reached.
+
+        >>> Wording("en").at_least(60_000_001), Wording("zh").at_least(184_300_050)
+        ('600,001', '184.4万')
         """
+        return amount_in_words(minor / 100, self.language, up=True)
+
+    def amount(self, minor: float, code: str, write: Callable[[float], str] | None = None) -> str:
+        """``write`` is ``money`` or another method that writes amounts.
+
         >>> Wording("en").amount(184_320_050, "CNY"), Wording("zh").amount(184_320_050, "CNY")
         ('1,843,200 CNY', '184.3万元')
         """
         blank = "" if self.currency(code) == "元" else " "
-        return f"{self.money(minor)}{blank}{self.currency(code)}"
+        return f"{(write or self.money)(minor)}{blank}{self.currency(code)}"
 
     def currency(self, code: str) -> str:
         """The base currency beside amounts: 元 for CNY in Chinese."""
@@ -120,8 +129,12 @@ class Wording:
         return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
     def share(self, share: float) -> str:
-        """To a tenth of a percent, for rates of whole cohorts."""
-        return f"{share:.1%}"
+        """To a tenth of a percent, for rates of whole cohorts.
+
+        >>> Wording("en").share(0.0123), Wording("en").share(0.0004), Wording("en").share(0)
+        ('1.2%', '<0.1%', '0.0%')
+        """
+        return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
     def moment(self, at: datetime) -> str:
         """

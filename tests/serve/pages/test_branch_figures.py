@@ -48,6 +48,6 @@ def test_what_is_not_published_is_said(signed_in, content):
     client = signed_in(Role.ANALYST)
     earlier = client.get(f"/bank/{content}?run=2026-11-09-run6").text
     assert "not published in this run" in earlier
-    assert earlier.count('aria-current="page"') == 1  # the tab
+    assert earlier.count('aria-current="page"') == 2  # the tab, and the place in the navigation
     assert client.get("/branches/B9/figures/load").status_code == 404
     assert client.get("/bank/else").status_code == 422

@@ -39,8 +39,8 @@ def test_the_load_of_a_branch_and_of_the_bank(signed_in):
     text = text_of(head, "/branches/B1/figures/load")
     for words in (
         "1 of 2 managers are asked for more calls than they can make",
-        "75% of the 200 customers to whom a contact is due have had it in time; 50 are waiting.",
-        "15.8 calls a week on average; the busiest for 1.49 times that (Gini coefficient 0.25",
+        "Of the 200 customers to whom a contact is due, 75% were contacted in time; 50 are waiting.",
+        "15.8 calls a week on average, the busiest for 1.5 times as many.",
         "23.5 / 20", "by 3.5 calls", "0.91 (0.52–1.37) of 40", "8.0 / –", "a year or more", ">17<",
         'class="fill over"', "/lists/M1/customers?run=", "/branches/B1/portfolio?segment=steady",
         '<a href="/branches/B1/handovers?run=',

@@ -1,7 +1,9 @@
 """What a branch head reads of a bridge, by hand."""
 
 import json
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,24 +92,39 @@ def page(signed_in, monkeypatch):
 
 def test_the_structure_of_a_branch(page):
     text = page("/branches/B1/figures/structure", branch_id="B1")
-    for words in ("Held by the top fifth", "61%", "with 21 of 102 customers", "By tier", "Affluent",
+    for words in ("Share of AUM, top fifth", "61%", "wealthiest 21 of 102 customers", "By tier", "Affluent",
                   "not known", "98%", "80,000", "19 Oct 2026"):  # fmt: skip
         assert words in text, words
     assert 'href="/branches/B1/portfolio?tier=affluent' in text
+
+
+def test_a_segment_with_the_code_of_a_stage_has_its_own_name(page, monkeypatch):
+    cells = (StructureCell("growing", 90, 60, 80_000_00, 0.98), StructureCell("", 12, 0, 1_884_00, 0.02))
+    both = replace(
+        STRUCTURE, dimensions=tuple(StructureDimension(kind, cells) for kind in ("stage", "segment"))
+    )
+    stored = json.loads(json.dumps(as_object(both)))
+    monkeypatch.setattr(ReadSession, "branch_figures", lambda *_: stored)
+    terms = SimpleNamespace(segments={"growing": ("New or growing", "新客或成长")}, min_drop=0.5)
+    monkeypatch.setattr(ReadSession, "list_terms", lambda _: terms)
+    text = page("/branches/B1/figures/structure", branch_id="B1")
+    names = re.findall(r'<th scope="row">(.*?)</th>', text)
+    assert names == ["Growing", "not known", "New or growing", "Without a risk score"]
+    assert ">60</a>" in text  # the customers whom the link opens, not the 90
 
 
 def test_the_movement_of_a_branch(page):
     text = page("/branches/B1/figures/movement", branch_id="B1")
     for words in (
         "4 weeks, since 28 Sep 2026", "AUM fell by 8,116 CNY (9.0%) to 81,884 CNY.",
-        "What moved most: customers took out 11,000 CNY more than they paid in.",
+        "Largest movement: customers took out 11,000 CNY more than they paid in.",
         "From 100 to 102 customers: 4 new, 3 left.", "Money in", "+20,000", "−31,000",
-        "+1,234 on 20 Oct 2026 (customers: 1)", "From tier to tier", "to other branches",
+        "+1,234 on 20 Oct 2026 (customers: 1)", "From tier to tier", "To other branches",
         "80 <small>89%</small>",
     ):  # fmt: skip
         assert words in text, words
     chinese = page("/branches/B1/figures/movement", language="zh", branch_id="B1")
-    for words in ("AUM减少 8,116元", "转出比转入多 1.1万元", "客户等级迁移", "资金转入"):
+    for words in ("AUM减少8,116元", "转出比转入多1.1万元", "层级迁移", "资金转入"):
         assert words in chinese, words
 
 

@@ -46,8 +46,8 @@ def test_a_branch_head_reads_what_to_do_and_an_analyst_the_statistics(signed_in,
     path = "/branches/B1/figures/satisfaction"
     head = page(path, "branch_head", branch_id="B1")
     for words in (
-        "service: customers here rate it clearly lower", "42% (31% to 55%)", "−0.9", "6.5 (6.2–6.8)",
-        "no clear difference", "too few", "improve first", "2026-Q3", "Age: 60+", "22%",
+        "Service: customers here rate it clearly lower", "42% (31% to 55%)", "−0.9", "6.5 (6.2–6.8)",
+        "no clear difference", "too few", "improve first", "2026-Q3", "Age · 60+", "22%",
         "at least 50% of AUM went out, net, in the 13 weeks after the answer. 5 of 38",
     ):  # fmt: skip
         assert words in head, words

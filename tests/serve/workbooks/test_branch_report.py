@@ -124,17 +124,17 @@ def filled(series):
 def test_the_steps_of_the_bridge_lead_from_one_total_to_the_other(session):
     [(_, content)] = branch_reports(session, "zh", "B1")
     rows = [[cell.value for cell in row[:6]] for row in load_workbook(BytesIO(content))["变动"].iter_rows()]
-    start = next(place for place, row in enumerate(rows) if row[0] == "期初 AUM")
-    end = next(place for place, row in enumerate(rows) if row[0] == "期末 AUM")
+    start = next(place for place, row in enumerate(rows) if row[0] == "期初AUM")
+    end = next(place for place, row in enumerate(rows) if row[0] == "期末AUM")
     (opening, *steps), (closing, *_) = ([row[1] for row in rows[start:end]], [rows[end][1]])
     assert list(accumulate(steps, initial=opening))[-1] == pytest.approx(closing)
     assert [row[0] for row in rows[start + 1 : end]] == [
         "新客户",
-        "资金流入",
-        "资金流出",
-        "市场价格",
-        "汇率",
-        "离行客户",
+        "资金转入",
+        "资金转出",
+        "价格变动",
+        "汇率变动",
+        "流失客户",
     ]
     for (_, _, carried, _, up, down), amount in zip(rows[start + 1 : end], steps, strict=True):
         assert ((up or 0) - (down or 0), carried > 0) == (pytest.approx(amount), True)
