@@ -5,6 +5,8 @@ Of all customers present. Classes are those of AUM, loans apart.
 
 from dataclasses import dataclass
 
+DEEPEST = 5  # classes that count together: so many or more
+
 
 @dataclass(frozen=True)
 class ProductGap:

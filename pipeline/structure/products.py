@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.branch_figures.products import (
+    DEEPEST,
     ClassDropped,
     ClassGap,
     ClassHeld,
@@ -33,7 +34,6 @@ from pipeline.structure.gaps import Gaps, gaps_of, grades_needed, risk_grades
 from pipeline.tables import Ingested
 
 BEHIND = (13, 52)  # weeks ago that what is held is compared with
-DEEPEST = 5  # classes: so many or more
 MINOR = [f"{name}_minor" for name in CLASSES]
 OF_BANK, OF_BRANCH = ("all", "tier", "branch"), ("all", "tier", "manager")
 

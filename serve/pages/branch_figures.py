@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from configs.branch_figures.contents import CONTENT_NAMES, WHOLE_BANK
+from configs.branch_figures.products import DEEPEST
 from configs.branch_figures.satisfaction import CERTAIN
 from serve.api.figures import BANK, Content
 from serve.api.requests import BranchId
@@ -178,6 +179,7 @@ def _frame(
         "names": names,
         "name_of": name_of,
         "certain": CERTAIN,
+        "deepest": DEEPEST,
         "min_drop": terms.min_drop if terms else None,
         "leads_to_branch": may(access, "branch_page") and bool(branch_id),
         "link": _link(request, access, session.run.run_id, branch_id, content or "structure"),

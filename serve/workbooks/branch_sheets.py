@@ -5,7 +5,9 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from configs.branch_figures.products import DEEPEST
 from configs.branch_figures.satisfaction import CERTAIN
+from serve.texts.wording import Wording
 from serve.workbooks.chart_sheet import AMBER, DOWN, NAVY, NO_FILL, UP, ChartSheet
 
 Content = Mapping[str, Any]
@@ -143,11 +145,15 @@ def products_sheet(sheet: ChartSheet, figures: Content) -> None:
     kinds = {"book.depth": "text", "branch.col.customers": "count", "book.left": "share"}
     kinds |= {"book.low": "share", "book.high": "share"}
     names = ("customers", "share", "low", "high")
-    rows = [[str(item["classes"]), *(item[name] for name in names)] for item in figures["depth"]]
+    rows = [[_depth(words, item["classes"]), *(item[name] for name in names)] for item in figures["depth"]]
     if rows:
         heading = words("book.depth.heading")
         table = sheet.table(heading, sheet.columns(kinds), rows, words("book.depth.note"))
         sheet.chart("column", table, heading, {2: NAVY})
+
+
+def _depth(words: Wording, classes: int) -> str:
+    return words("products.depth.more", classes=classes) if classes == DEEPEST else str(classes)
 
 
 def _everybody(figures: Content) -> list[Content]:

@@ -28,7 +28,7 @@ MONDAY = date(2026, 11, 16)
 FUNDS = ProductCell("", 10, 8, 900_000, 14, 12, (ClassHeld("fund", 4, 1_000_00, None, None),))
 PRODUCTS = Products(
     str(MONDAY), 10, (ProductDimension("all", (FUNDS,)),), (ClassDropped(13, "fund", 5, 1, 1_00),), (),
-    (DepthOutcome(1, 40, 4, 0.1, 0.04, 0.23),), None,
+    (DepthOutcome(1, 40, 4, 0.1, 0.04, 0.23), DepthOutcome(5, 20, 1, 0.05, 0.01, 0.24)), None,
 )  # fmt: skip
 FACTOR = FactorFigures(
     "service", "service mode", "服务方式", 30, 3.5, 3.2, 3.8, -0.2, 0.4, None, None, "", *(None,) * 4,
@@ -100,6 +100,7 @@ def test_products_satisfaction_and_load_have_sheets_too(store, publish_run):
     book = load_workbook(BytesIO(content))
     found = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in book}
     assert ["Funds", 4, 0.4, 1000, None] in [row[:5] for row in found["Products"]]
+    assert ["5 or more", 20, 0.05] in [row[:3] for row in found["Products"]]
     assert ["service mode", 30, 3.5, None, None, 0.6, None] in [row[:7] for row in found["Satisfaction"]]
     assert ["brand", 30, 3.5, -0.9] in [row[:4] for row in found["Satisfaction"]]  # the other one is noise
     assert ["张伟", 10, 6, 2, 3.5, 9000, 800, 5, 0] in [row[:9] for row in found["Coverage and load"]]
