@@ -237,7 +237,7 @@ def of_branches() -> dict[str, Any]:
     return {
         "branch_figures": [BranchFigures(branch, "movement", Movement(5, (1, 2))) for branch in ("", "B1")],
         "tier_watches": [watch],
-        "handovers": [Handover("c3", "B1", "M1", None)],
+        "handovers": [Handover("c3", "B1", "M9", "M1")],
     }
 
 

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.engine import make_url
 
 from serve.app import create_app
+from serve.pages.session import SEALED
 from tests.serve.conftest import demo_service
 
 pytestmark = pytest.mark.either_store("postgresql")
@@ -54,6 +55,11 @@ def test_the_service_reads_and_records_with_these_rights_and_changes_no_score(re
     assert today <= found["opted_out_since"] <= datetime.now(UTC).date().isoformat()
     assert reader.delete("/v1/customers/c1/opt-out").status_code == 200
     assert reader.get("/v1/exports/scores").status_code == 200
+    cookie = reader.headers["Cookie"].partition("=")[2]
+    form = {"seal": reader.app.state.forms.seal(SEALED, cookie), "manager": "M9"}
+    accepted = reader.post("/branches/B1/handovers", data=form, follow_redirects=False)
+    assert "Accepted by the crm" in reader.get(accepted.headers["location"]).text
+    assert reader.get("/branches/B1/handovers/file?manager=M9").text.splitlines()[1] == "c3,B1,M9,M1"
     small = make_url(store_url).set(drivername="postgresql", username="attrition_reader", password=PASSWORD)
     for forbidden in ("DELETE FROM scores", "UPDATE contacts SET note = ''", "UPDATE audit SET actor = ''"):
         with (
