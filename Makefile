@@ -196,7 +196,7 @@ lock: $(READY) ## pin every dependency anew, with hashes and without any index a
 picture: $(READY) ## docs/list.png: the longest list of the demo bank (needs libreoffice and poppler)
 	docs/picture.sh data/demo/lists/$(AS_OF) docs/list.png
 
-screenshots: $(READY) ## docs/page-list.png and docs/page-board.png: pages of the demo bank (needs chromium)
+screenshots: $(READY) ## docs/page-*.png: pages of the demo bank (needs chromium)
 	PYTHONPATH=. $(PYTHON) docs/screenshots.py
 
 clean: ## remove the environment and all artefacts

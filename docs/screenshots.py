@@ -1,4 +1,4 @@
-"""Two of the demo's pages as the README shows them: ``make demo screenshots``. Needs Debian's chromium."""
+"""Four of the demo's pages as the documents show them: ``make demo screenshots``. Needs Debian's chromium."""
 
 import secrets
 import shutil
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def shots() -> list[Shot]:
-    """The list of the manager with most money at risk, and that manager's branch."""
+    """The list of the manager with most money at risk, that manager's branch and its load, and the bank."""
     with Store(f"sqlite:///{STORE}") as store, store.at_run() as read_session:
         rows = [(row, summary.branch_id) for summary in branches(read_session) for row in summary.rows]
     most, branch = max(rows, key=lambda pair: pair[0].money_at_risk_minor if pair[0].manager_id else 0)
@@ -66,6 +66,8 @@ def shots() -> list[Shot]:
     return [
         Shot("page-list.png", f"/lists/{number}", manager, "zh-CN", 620),
         Shot("page-board.png", f"/branches/{branch}", head, "en-GB", 640),
+        Shot("page-load.png", f"/branches/{branch}/figures/load", head, "zh-CN", 640),
+        Shot("page-bank.png", "/bank", {"sub": "head-office", "role": "head_office"}, "en-GB", 640),
     ]
 
 
