@@ -51,7 +51,7 @@ def page(signed_in, monkeypatch):
 def test_the_products_of_a_branch(page):
     text = page("en")
     for words in ("Products per customer", ">2.5<", "45%", "70,000", ">31<", ">77<", ">12<",
-                  "25 · 25%", "8,000", "5 and more", "20%", "12%–32%",
+                  "25 · 25%", "8,000", "5 or more", "20%", "12%–32%",
                   "does not show that one more product keeps a customer"):  # fmt: skip
         assert words in text, words
     assert "/lists/M7/customers?run=" in text
