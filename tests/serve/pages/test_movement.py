@@ -96,6 +96,8 @@ def test_the_structure_of_a_branch(page):
                   "not known", "98%", "80,000", "19 Oct 2026"):  # fmt: skip
         assert words in text, words
     assert 'href="/branches/B1/portfolio?tier=affluent' in text
+    opens = "opens their list"
+    assert (opens in text, opens in page("/bank/structure", role="head_office")) == (True, False)
 
 
 def test_a_segment_with_the_code_of_a_stage_has_its_own_name(page, monkeypatch):

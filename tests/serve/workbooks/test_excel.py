@@ -370,9 +370,9 @@ def test_a_summary_of_managers_without_branches_names_none(folder, read_session,
 
 def test_a_number_is_a_part_of_a_name_that_a_file_system_takes():
     """Quoted, a Chinese sign takes nine characters; what is cut off stands in the digest."""
-    assert excel._in_name("B/1") == "B%2F1"
+    assert excel.in_name("B/1") == "B%2F1"
     names = [
-        excel._in_name(number) for number in ("经" * 64, "经" * 63 + "理", "M" * 64, "M" * 255, "M" * 254)
+        excel.in_name(number) for number in ("经" * 64, "经" * 63 + "理", "M" * 64, "M" * 255, "M" * 254)
     ]
     assert len(set(names)) == 5
     assert all(len(f"manager_{name}.xlsx".encode()) <= 255 for name in names)
