@@ -43,6 +43,7 @@ def a_score(customer_id: str, money_minor: int = 100_00, **changes: Any) -> Scor
 SHOWN = {
     "branch_id": "B1", "manager_id": "M1", "tier": "affluent", "lifecycle_stage": "mature",
     "marketing_opt_out": False, "currency": "CNY", "aum": 1843200.5,
+    "segment": None, "contact_due_on": None,
 }  # fmt: skip
 
 
