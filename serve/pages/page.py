@@ -91,12 +91,12 @@ class Page(Open, AuthorizedRoute):
     def checks(self) -> Callable[[Request], Coroutine[Any, Any, Request]]:
         """None of names: a link with a parameter of another release still leads to its page.
 
-        Nothing has a NUL in its name, and PostgreSQL fails at one: then HTTPException 404.
+        Nothing has a NUL in its name, and PostgreSQL fails at one: then HTTPException 422.
         """
 
         async def checked(request: Request) -> Request:
             if any("\0" in value for value in request.query_params.values()):
-                raise HTTPException(404)
+                raise HTTPException(422)
             return request
 
         return checked

@@ -280,10 +280,12 @@ def declared(world):
 def test_a_page_of_no_run_or_of_a_nul_is_unknown_in_either_database(world, bearer):
     head = bearer(Role.BRANCH_HEAD, branch_id="B1")
     for path in ("/branches/B1", "/branches/B1/handovers", "/branches/B1/figures/load"):
-        for run in ("%00", "unknown", "run-1'--", "%20", "x" * 65):
+        assert world.get(f"{path}?run=%00", headers=head).status_code == 422, path
+        for run in ("unknown", "run-1'--", "%20", "x" * 65):
             assert world.get(f"{path}?run={run}", headers=head).status_code == 404, (path, run)
     for name in ("segment", "tier", "stage", "reason"):
-        assert world.get(f"/branches/B1/portfolio?{name}=%00", headers=head).status_code == 404, name
+        assert world.get(f"/branches/B1/portfolio?{name}=%00", headers=head).status_code == 422, name
+    assert world.get("/branches/%00/handovers/file?manager=%00", headers=head).status_code == 422
     form = handover_form(world, None, head) | {"run": "\0"}
     assert world.post("/branches/B1/handovers", data=form, headers=head).status_code == 404
 
