@@ -46,7 +46,7 @@ horizon_days = 30
 settle_days = 7
 [training]
 first_after_weeks = 26
-judged_snapshots = 10
+judged_snapshots = 12
 tuned_snapshots = 8
 rounds = 20
 patience = 20

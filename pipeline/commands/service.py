@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from configs.files import whole_file
 from configs.published import LANGUAGES, Language
 from pipeline.commands.completion import ROLES
 from pipeline.commands.options import DATA, BankOption, DataOption, store_of
@@ -72,5 +73,6 @@ def branch_report(
         folder.mkdir(parents=True, exist_ok=True)
         for written in chosen:
             for name, content in branch_reports(session, written, branch or None):
-                (folder / name).write_bytes(content)
+                with whole_file(folder / name) as draft:
+                    draft.write_bytes(content)
                 typer.echo(folder / name)

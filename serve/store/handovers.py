@@ -41,7 +41,10 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The customers of one manager who left, by number, with who should take each; and who takes how many."""
+    """The customers of one manager who left, by number, with who should take each; and who takes how many.
+
+    ``acceptance`` is of this very run, else the last of another.
+    """
 
     from_manager_id: str
     name: str
@@ -77,7 +80,9 @@ def proposals(session: ReadSession, branch_id: str) -> tuple[Proposal, ...]:
             before = present.get(taker, (0, 0))
             receivers.append(Receiver(taker, names.get(taker, ""), *before, len(taken), sum(taken)))
         name = names.get(manager_id, "")
-        listed.append(Proposal(manager_id, name, rows, tuple(receivers), accepted.get(manager_id)))
+        newest = {manager: each for (manager, _), each in accepted.items()}.get(manager_id)
+        acceptance = accepted.get((manager_id, session.run.run_id), newest)
+        listed.append(Proposal(manager_id, name, rows, tuple(receivers), acceptance))
     return tuple(listed)
 
 
@@ -86,21 +91,24 @@ def _scores(session: ReadSession, customers: Sequence[str]) -> dict[str, Score]:
     return {name: score for part in parts for name, score in session.scores(part).items()}
 
 
-def acceptances(connection: Connection, branch_id: str) -> dict[str, Acceptance]:
-    """The acceptance of a branch by manager who left."""
+def acceptances(connection: Connection, branch_id: str) -> dict[tuple[str, str], Acceptance]:
+    """The acceptances of a branch by manager who left and run, the oldest first."""
     table = tables.handover_acceptances
-    query = select(table).where(table.c.branch_id == branch_id).order_by(table.c.accepted_at.desc())
+    query = select(table).where(table.c.branch_id == branch_id)
     return {
-        row.from_manager_id: Acceptance(
+        (row.from_manager_id, row.run_id): Acceptance(
             row.from_manager_id, row.run_id, row.accepted_by, row.accepted_at.replace(tzinfo=UTC)
         )
-        for row in connection.execute(query)
+        for row in connection.execute(query.order_by(table.c.accepted_at, table.c.run_id))
     }
 
 
 def accept(connection: Connection, branch_id: str, from_manager_id: str, run_id: str, author: Author) -> None:
-    """Accept what a run proposes, once: what was accepted before stands, whoever asks again."""
-    if from_manager_id in acceptances(connection, branch_id):
+    """Accept what a run proposes, once: it stands, whoever asks again.
+
+    A later run's can be accepted too: for customers who found nobody, or a manager who leaves again.
+    """
+    if (from_manager_id, run_id) in acceptances(connection, branch_id):
         return
     at = datetime.now(UTC).replace(microsecond=0)
     key = {"branch_id": branch_id, "from_manager_id": from_manager_id, "run_id": run_id}

@@ -59,6 +59,7 @@ OPTIONS = {
 NO_WRITERS = {
     "audit",
     "backup",
+    "branch-report",
     "demo-bank",
     "features-doc",
     "status",

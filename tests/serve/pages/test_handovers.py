@@ -55,6 +55,13 @@ def test_a_proposal_is_accepted_once_and_then_a_file(signed_in, store_url):
     assert book.content == client.get(f"{PAGE}/file?manager=M9&kind=xlsx").content
     sheet = load_workbook(BytesIO(book.content)).active
     assert [cell.value for cell in sheet[2]] == [PLACED, "B1", "M9", "M2"]
+    with Store(store_url) as store, store.write() as connection:  # as if it had been a run before this
+        connection.execute(update(tables.handover_acceptances).values(run_id="2026-11-02-earlier"))
+    later = client.get(PAGE)
+    for words in ("Accepted by", "Show the accepted proposal", "Accept this proposal"):
+        assert words in later.text, words
+    assert client.get(f"{PAGE}/file?manager=M9").status_code == 404
+    assert "Workbook" in client.get(_accept(client, later).headers["location"]).text
     assert "接手" in client.get(PAGE, headers={"Accept-Language": "zh"}).text
     with Store(store_url) as store, store.at_run() as session:  # who is in charge has not changed
         assert session.scores([PLACED])[PLACED].manager_id is None
