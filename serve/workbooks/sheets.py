@@ -121,6 +121,7 @@ def _choices(context: Context) -> dict[str, list[str]]:
 def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> list[Column]:
     words, manager = context.words, call_list.manager
     numbers, choices = [row.score.customer_id for row in rows], _choices(context)
+    tier, stage = ("tier", words("column.tier")), ("stage", words("column.stage"))
 
     def risk(days: int) -> Column:
         return Column(risk_name(days), words("column.risk", days=days), "share", 6.5,
@@ -133,7 +134,7 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.score.customer_id),
         *_of_person(words, rows),
-        Column("tier", words("column.tier" if context.run.has_money else "column.stage"), "wrapped", 11,
+        Column(*(tier if context.run.has_money else stage), "wrapped", 11,
                lambda row: _tier_and_stage(context, row.score)),
         Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
         Column("line", words("column.line", weeks=WEEKS), "bars", 15, lambda row: bars(row.weeks)),
