@@ -9,26 +9,18 @@ names an empty store elsewhere. Writes ``bank_page.json``.
 
 import json
 import os
-import secrets
-import statistics
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from fastapi.testclient import TestClient
-from pydantic import SecretStr
 from sqlalchemy import insert
 
-from benchmarks.pages import AGAIN, timed
+from benchmarks.pages import AGAIN, measure
 from benchmarks.processes import parser
 from benchmarks.serve_scores import FIRST_MONDAY, Bank, customer_id, run, scores
 from configs.branch_figures.movement import Bridge, Movement, MovementPeriod
 from configs.branch_figures.structure import Structure, StructureCell, StructureDimension, StructurePoint
 from configs.branch_rows import BranchFigures, Coverage
 from configs.published import Decision, Manager
-from configs.service import ServiceSettings
-from serve.app import create_app
-from serve.auth import tokens
 from serve.store import rows, schema, tables
 from serve.store.database import connect, write
 from serve.store.rows import analyze, bulk_insert
@@ -103,17 +95,8 @@ def publish(url: str, customers: int, branches: int, managers: int) -> None:
     engine.dispose()
 
 
-def measure(url: str, branches: int) -> dict[str, Any]:
-    """Milliseconds by page: the first of a new service, then the median and the slowest of others."""
-    service = ServiceSettings(
-        store=url,
-        demo=True,
-        token_key=SecretStr(secrets.token_hex(32)),
-        audit_key=SecretStr(secrets.token_hex(32)),
-        stale_days=36_500,
-        hosts=("testserver",),
-    )
-    token = tokens.issue(service, {"sub": "bench", "role": "admin"}, 3600)
+def addresses(branches: int) -> dict[str, list[str]]:
+    """By page its address, as often as it is asked for."""
     branch = f"/branches/B{branches // 2:03d}"
     pages = {
         "bank": "/bank",
@@ -122,19 +105,7 @@ def measure(url: str, branches: int) -> dict[str, Any]:
         "branch_structure": f"{branch}/figures/structure",
         "portfolio": f"{branch}/portfolio?stage=mature",
     }
-    measured: dict[str, Any] = {}
-    for name, path in pages.items():
-        with TestClient(create_app(service), cookies={"attrition-session": token}) as client:
-            client.get("/style.css")
-            wall, cpu, sizes = zip(*(timed(client, path) for _ in range(AGAIN + 1)), strict=True)
-        measured[name] = {
-            "first_ms": wall[0],
-            "median_ms": round(statistics.median(wall[1:]), 1),
-            "median_cpu_ms": round(statistics.median(cpu[1:]), 1),
-            "slowest_ms": max(wall[1:]),
-            "bytes": sizes[0],
-        }
-    return measured
+    return {name: [path] * (AGAIN + 1) for name, path in pages.items()}
 
 
 def main() -> None:
@@ -150,7 +121,7 @@ def main() -> None:
     url = given.url or f"sqlite:///{path}"
     if given.url or not path.is_file():
         publish(url, given.customers, given.branches, given.managers)
-    pages = measure(url, given.branches)
+    pages = measure(url, addresses(given.branches))
     result = {
         "customers": given.customers,
         "database": url.partition(":")[0],

@@ -13,7 +13,7 @@ import random
 import secrets
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -93,8 +93,11 @@ def publish(bank: Bank, listed: int, url: str) -> None:
     engine.dispose()
 
 
-def measure(bank: Bank, url: str) -> dict[str, Any]:
-    """Milliseconds by page: the first of a new service, then the median and the slowest of others."""
+def measure(url: str, pages: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Milliseconds by page: the first of a new service, then the median and the slowest of the others.
+
+    A page has one address for each time that it is asked for.
+    """
     service = ServiceSettings(
         store=url,
         demo=True,
@@ -104,20 +107,13 @@ def measure(bank: Bank, url: str) -> dict[str, Any]:
         hosts=("testserver",),
     )
     token = tokens.issue(service, {"sub": "bench", "role": "admin"}, 3600)
-    pages: dict[str, Callable[[int], str]] = {
-        "list": lambda k: f"/lists/RM{k % bank.managers:05d}",
-        "customer": lambda k: f"/customers/{customer_id(k)}",
-        "branch": lambda k: f"/branches/B{k % min(BRANCHES, bank.managers):02d}",
-        "branches": lambda _: "/branches",
-        "model": lambda _: "/model",
-    }
-    found: dict[str, Any] = {}
-    for name, path in pages.items():
+    measured: dict[str, Any] = {}
+    for name, addresses in pages.items():
         with TestClient(create_app(service), cookies={"attrition-session": token}) as client:
             client.get("/style.css")
-            asked = [timed(client, path(k)) for k in range(AGAIN + 1)]
+            asked = [timed(client, address) for address in addresses]
         wall, cpu, sizes = zip(*asked, strict=True)
-        found[name] = {
+        measured[name] = {
             "first_ms": wall[0],
             "first_cpu_ms": cpu[0],
             "median_ms": round(statistics.median(wall[1:]), 1),
@@ -125,7 +121,19 @@ def measure(bank: Bank, url: str) -> dict[str, Any]:
             "slowest_ms": max(wall[1:]),
             "bytes": sizes[0],
         }
-    return found
+    return measured
+
+
+def addresses(bank: Bank) -> dict[str, list[str]]:
+    """By page as many customers, lists and branches as it is asked for times."""
+    pages: dict[str, Callable[[int], str]] = {
+        "list": lambda k: f"/lists/RM{k % bank.managers:05d}",
+        "customer": lambda k: f"/customers/{customer_id(k)}",
+        "branch": lambda k: f"/branches/B{k % min(BRANCHES, bank.managers):02d}",
+        "branches": lambda _: "/branches",
+        "model": lambda _: "/model",
+    }
+    return {name: [path(k) for k in range(AGAIN + 1)] for name, path in pages.items()}
 
 
 def timed(client: TestClient, path: str) -> tuple[float, float, int]:
@@ -152,7 +160,7 @@ def main() -> None:
         draft.unlink(missing_ok=True)
         publish(bank, given.rows, f"sqlite:///{draft}")
         draft.rename(path)
-    pages = measure(bank, f"sqlite:///{path}")
+    pages = measure(f"sqlite:///{path}", addresses(bank))
     result = {
         "customers": given.customers,
         "rows": given.rows,

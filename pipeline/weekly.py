@@ -40,7 +40,7 @@ from pipeline.scoring.profiles import profiles
 from pipeline.scoring.reasons import Models, last_published
 from pipeline.scoring.score import Publication, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots
-from pipeline.snapshots.labelled import label_counts
+from pipeline.snapshots.labelled import label_counts, with_outcome
 from pipeline.structure.expected import with_expected
 from pipeline.structure.facts import build_structure, mondays_of_year
 from pipeline.structure.figures import published_segments, structure_figures
@@ -269,6 +269,8 @@ def _extras(
     """``assigned`` are the assignments of earlier Mondays with their outcomes."""
     snapshot_date, scores = publication.run.snapshot_date, publication.scores
     home, mondays = context.home, mondays_of_year(tables, snapshot_date)
+    matured = with_outcome(context.settings, tables, mondays, snapshot_date)[-1:]
+    build_outcomes(context.settings, home, tables, matured, snapshot_date, lambda *_: None)
     structured = structure_figures(context.settings, home, mondays, published_segments(home, publication))
     left = departures(tables, scores, snapshot_date)
     capacities = {manager.manager_id: manager.weekly_capacity for manager in publication.managers}

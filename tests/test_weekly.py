@@ -89,6 +89,17 @@ def test_a_profile_ends_with_the_aum_of_the_score(bank, week):
     assert any(one.contacts for one in found.values())
 
 
+def test_who_left_by_depth_is_of_the_newest_monday_whose_outcome_is_known(bank, week):
+    """Whatever was trained or counted before: a fresh home and an old one publish the same."""
+    with Store(bank.home.store) as store, store.at_run(week[0].run.run_id) as read_session:
+        content = read_session.branch_figures("", "products")
+    label = bank.settings.label
+    mondays = (AS_OF - timedelta(weeks=weeks) for weeks in range(52))
+    newest = next(day for day in mondays if label.timeline(day).matured(AS_OF))
+    assert content["depth_on"] == str(newest)
+    assert (bank.home.partition("labels", newest) / "_made_by.json").is_file()
+
+
 def test_reasons_carry_figures_in_both_languages(week):
     reasons = [reason for one in week[0].scores for reason in one.reasons]
     assert len(reasons) > len(week[0].scores) / 2

@@ -5,9 +5,16 @@ opening + known later + new + arrived + inflow − outflow + bank + market + exc
 is in the cell where they are now.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from configs.branch_figures.expected import ComparedQuarter, Expected
+
+# The parts of a bridge with their signs, in the order in which they are shown.
+PARTS: Mapping[str, int] = {
+    "new": 1, "inflow": 1, "outflow": -1, "left": -1, "arrived": 1, "gone": -1, "bank": 1, "market": 1,
+    "exchange": 1, "known_later": 1, "waiting": 1, "unexplained": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

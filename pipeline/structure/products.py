@@ -22,7 +22,6 @@ from configs.branch_figures.products import (
     Products,
 )
 from configs.branch_rows import BranchFigures
-from configs.files import is_whole
 from configs.settings import Settings
 from features.engine.balances import CLASSES
 from models.experiment import wilson
@@ -215,15 +214,15 @@ def _gaps(
 
 
 def _outcomes(home: Home, mondays: Sequence[date]) -> tuple[pd.DataFrame, date | None]:
-    """Per cohort customer of the last of these Mondays with labels the branch, the classes held and whether
-    they left; the outcomes of all of them must be known by the run's."""
-    matured = [day for day in mondays if is_whole(home.partition("labels", day))]
-    if not matured:
+    """Per cohort customer of the last of these Mondays the branch, the classes held and whether they left.
+
+    Its labels must stand: the outcome is known on the run's Monday."""
+    if not mondays:
         return pd.DataFrame(), None
-    structure = read_structure(home, matured[-1:], [*COLUMNS, *MINOR])
+    structure = read_structure(home, mondays[-1:], [*COLUMNS, *MINOR])
     cohort = structure.filter(pc.equal(structure["exclusion"], ""))
     labels = pq.read_table(
-        home.partition("labels", matured[-1]), columns=["customer_id", "attrited"], partitioning=None
+        home.partition("labels", mondays[-1]), columns=["customer_id", "attrited"], partitioning=None
     )
     classes = np.sum([cohort[name].to_numpy() > 0 for name in MINOR], axis=0)
     frame = pd.DataFrame(
@@ -233,7 +232,7 @@ def _outcomes(home: Home, mondays: Sequence[date]) -> tuple[pd.DataFrame, date |
             "classes": np.minimum(classes, DEEPEST),
         }
     )
-    return frame.merge(labels.to_pandas(), on="customer_id"), matured[-1]
+    return frame.merge(labels.to_pandas(), on="customer_id"), mondays[-1]
 
 
 def _depth(outcomes: pd.DataFrame, branch: str, least: int) -> tuple[DepthOutcome, ...]:

@@ -95,6 +95,14 @@ _KINDS = (
         "Check the number. New branches appear after the next weekly run.",
     ),
     Kind(
+        "unknown-figures",
+        404,
+        "No such figures",
+        "The run was published without them, as some need data that a bank may not deliver; or it has no "
+        "branch of this number, or the caller does not reach the branch.",
+        "GET /v1/branches lists the branches; docs/figures.md says what each content needs.",
+    ),
+    Kind(
         "unknown-run",
         404,
         "Unknown run",

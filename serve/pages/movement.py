@@ -4,19 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The steps of a bridge with their signs, in the order of the waterfall; no transaction explains "other".
-STEPS: Mapping[str, tuple[tuple[str, int], ...]] = {
-    "new": (("new_minor", 1),),
-    "inflow": (("inflow_minor", 1),),
-    "outflow": (("outflow_minor", -1),),
-    "left": (("left_minor", -1),),
-    "arrived": (("arrived_minor", 1),),
-    "gone": (("gone_minor", -1),),
-    "bank": (("bank_minor", 1),),
-    "market": (("market_minor", 1),),
-    "exchange": (("exchange_minor", 1),),
-    "late": (("known_later_minor", 1),),
-    "other": (("waiting_minor", 1), ("unexplained_minor", 1)),
+from configs.branch_figures.movement import PARTS
+
+# Steps of the waterfall that are more than a part of the same name; no transaction explains "other".
+_JOINED = {"known_later": "late", "waiting": "other", "unexplained": "other"}
+STEPS: Mapping[str, tuple[str, ...]] = {
+    step: tuple(part for part in PARTS if _JOINED.get(part, part) == step)
+    for step in dict.fromkeys(_JOINED.get(part, part) for part in PARTS)
 }
 # What may move most, by the steps it is made of.
 REASONS = {
@@ -67,7 +61,7 @@ def steps(bridge: Mapping[str, Any]) -> list[Step]:
 
 def step_amount(bridge: Mapping[str, Any], name: str) -> int:
     """Signed minor units by which a step moved AUM."""
-    return sum(sign * int(bridge[column]) for column, sign in STEPS[name])
+    return sum(PARTS[part] * int(bridge[f"{part}_minor"]) for part in STEPS[name])
 
 
 def moved_most(bridge: Mapping[str, Any]) -> tuple[str, int]:

@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from configs.errors import DataError
 from configs.published import Language
+from configs.segments import LONGEST_OVERDUE
 from serve.auth.access import Access, AuthorizedRoute
 from serve.auth.policy import POLICY, Role
 from serve.auth.tokens import Caller, hash_of
@@ -55,6 +56,7 @@ TEMPLATES.globals |= {
     "change_in_words": change_in_words,
     "decision_in_words": decision_in_words,
     "household_in_words": household_in_words,
+    "longest_overdue": LONGEST_OVERDUE,
     "movement": movement,
     "phone_address": phone_address,
     "risk_in_words": risk_in_words,

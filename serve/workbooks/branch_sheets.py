@@ -5,6 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from configs.branch_figures.movement import PARTS
 from configs.branch_figures.products import DEEPEST
 from configs.branch_figures.satisfaction import CERTAIN
 from serve.texts.wording import Wording
@@ -13,11 +14,6 @@ from serve.workbooks.chart_sheet import AMBER, DOWN, NAVY, NO_FILL, UP, ChartShe
 Content = Mapping[str, Any]
 SHOWN = 60  # cells of a dimension: the largest
 MONTH, QUARTER = 4, 13  # weeks
-# The parts of a bridge with their signs, in their order (configs/branch_figures/movement.py).
-PARTS = {
-    "known_later": 1, "new": 1, "arrived": 1, "inflow": 1, "outflow": -1, "bank": 1, "market": 1,
-    "exchange": 1, "waiting": 1, "unexplained": 1, "left": -1, "gone": -1,
-}  # fmt: skip
 
 
 def structure_sheet(sheet: ChartSheet, figures: Content) -> None:

@@ -54,7 +54,7 @@ def test_the_drawn_run_is_one_that_the_store_would_have_published(tmp_path):
 def test_pages_of_a_drawn_bank_are_answered(tmp_path):
     url, bank = f"sqlite:///{tmp_path}/store.db", serve_scores.Bank(60, 20)
     pages.publish(bank, 10, url)
-    found = pages.measure(bank, url)
+    found = pages.measure(url, pages.addresses(bank))
     assert set(found) == {"list", "customer", "branch", "branches", "model"}
     assert found["list"]["bytes"] > found["customer"]["bytes"] / 2 > 1_000
 

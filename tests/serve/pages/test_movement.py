@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 
 from configs.branch_figures.contents import as_object
-from configs.branch_figures.movement import Bridge, Movement, MovementMatrix, MovementPeriod, UnexplainedDay
+from configs.branch_figures.movement import (
+    PARTS,
+    Bridge,
+    Movement,
+    MovementMatrix,
+    MovementPeriod,
+    UnexplainedDay,
+)
 from configs.branch_figures.structure import Structure, StructureCell, StructureDimension, StructurePoint
 from serve.pages.movement import STEPS, Step, moved_most, step_amount, steps
 from serve.store.read_session import ReadSession
 
-ALL = {name for parts in STEPS.values() for name, _ in parts}
+ALL = {f"{part}_minor" for part in PARTS}
 
 
 def bridge(**moved: int) -> dict[str, Any]:

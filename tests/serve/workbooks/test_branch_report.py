@@ -133,9 +133,9 @@ def test_the_steps_of_the_bridge_lead_from_one_total_to_the_other(session):
         "新客户",
         "资金转入",
         "资金转出",
+        "流失客户",
         "价格变动",
         "汇率变动",
-        "流失客户",
     ]
     for (_, _, carried, _, up, down), amount in zip(rows[start + 1 : end], steps, strict=True):
         assert ((up or 0) - (down or 0), carried > 0) == (pytest.approx(amount), True)
