@@ -20,7 +20,8 @@ from benchmarks.worlds import Family, World, deliver, family, together, write_pe
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList, Week
 from configs.list_settings import Lists
-from configs.published import Manager, ResponseRate, Run, Score
+from configs.published import Manager, Run, Score
+from configs.response import Response
 from configs.settings import Settings
 from models.bundle import Bundle, load
 from models.experiment import difference_in_customers
@@ -28,7 +29,7 @@ from pipeline.artefacts import Home
 from pipeline.ingest.ingest import ingest
 from pipeline.lists.call_lists import week_of
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import observed_rows, outcomes, response_rate
+from pipeline.lists.experiment import learnt_response, observed_rows, outcomes
 from pipeline.lists.reached import reached
 from pipeline.scoring.reasons import Models
 from pipeline.scoring.score import read_managers, score
@@ -195,8 +196,8 @@ def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
     share = settings.lists.control_group_share if world.way == OURS else 0.0
     with part.store(world) as store:
         with store.write() as connection:
-            rate = response_rate(settings, assignments.experiment_rows(connection), monday)
-            week = week_of(connection, monday, settings.label.weeks_to_close, rate, now.reached)
+            response = learnt_response(settings, assignments.experiment_rows(connection), monday)
+            week = week_of(connection, monday, settings.label.weeks_to_close, response, now.reached)
         lists = choose(scores, now.staff[world.tag], _terms(settings, world, share), week)
         none = MappingProxyType({})
         run = Run(str(monday), "demo", monday, "", settings.base_currency, 90, len(scores), none, none)
@@ -206,7 +207,7 @@ def our_lists(part: Part, world: World, now: Known) -> tuple[CallList, ...]:
 
 def other_lists(settings: Settings, world: World, now: Known) -> tuple[CallList, ...]:
     """Filled by another order alone; nobody is held out, and nobody stays for having been listed."""
-    week = Week(now.monday, settings.label.weeks_to_close, ResponseRate(1.0), reached=now.reached)
+    week = Week(now.monday, settings.label.weeks_to_close, Response(1.0), reached=now.reached)
     return choose(in_order(world, now), now.staff[world.tag], _terms(settings, world, 0.0), week)
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from configs.published import Decision, Language, Manager, ResponseRate, Score
+from configs.published import Decision, Language, Manager, Score
+from configs.response import Response
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Week:
 
     snapshot_date: date
     experiment_weeks: int
-    response_rate: ResponseRate
+    response: Response
     opted_out: frozenset[str] = frozenset()
     reached: Mapping[str, date] = field(default_factory=dict)
     selected: frozenset[str] = frozenset()

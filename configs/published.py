@@ -1,7 +1,7 @@
 """Rows of a published weekly run, which pipeline writes and serve shows. Money is in minor units (1/100)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -188,23 +188,6 @@ class Exclusion:
 
     customer_id: str
     code: str
-
-
-@dataclass(frozen=True)
-class ResponseRate:
-    """The share of leavers whom a call keeps while they are nearly sure to stay, by first reason too.
-
-    A call moves the odds, so it does less the surer somebody is to leave: Δp ≈ share · p · (1 − p), the
-    slope of the logistic curve.
-    """
-
-    overall: float
-    by_reason: Mapping[str, float] = field(default_factory=dict)
-
-    def of(self, score: Score) -> float:
-        """The share of this customer's money at risk that a call is expected to keep."""
-        group = score.reasons[0].group if score.reasons else ""
-        return self.by_reason.get(group, self.overall) * (1 - score.risk)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,6 @@ effect, whoever was in the end called. Shares that left are compared by Newcombe
 independent proportions (1998, method 10), which rests on Wilson's (1927) and holds for small counts and for
 nobody at all. For money the assignments weigh by the customer's AUM; the interval then counts fewer of them,
 by Kish (1965): (Σ w)² / Σ w² of equal weight tell as much. scipy has Wilson's interval for whole counts only.
-
-The response rate says how likely a call keeps who would leave. Of the leavers expected among the listed (the
-sum of their risks) those who did not leave were kept. Risks drift, so the control group, whom nobody called,
-says first by how much they are too high or too low. A call is expected to keep ``share · (1 − p)`` of who
-leaves with probability p (configs.published.ResponseRate), so the share is what was kept per Σ p (1 − p). It
-is shrunk: the setting counts like ``evidence`` of these, for all and again, towards all, for each group of
-first reasons. So it rises with each customer kept and falls with each one lost, and a few cases move it
-little, as the mean of a Beta distribution does.
 """
 
 from collections.abc import Iterator
@@ -23,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.published import ResponseRate
-from configs.settings import Profit
 from models.matrix import at_rows
 
 Z = 1.959964  # two-sided 95%
@@ -139,24 +129,6 @@ def by_group(
             yield str(names[k]), members
 
 
-def response_rate(experiment: Experiment, terms: Profit, least: int) -> ResponseRate:
-    """The response rate by known outcomes, overall and by group; as set below ``least`` listed."""
-    listed, control = (at_rows(experiment, rows) for rows in (~experiment.control, experiment.control))
-    if len(listed) < least:
-        return ResponseRate(terms.success_rate)
-    evidence = terms.success_evidence
-    # How many of the control group left for each whose leaving was predicted, shrunk towards 1.
-    right = (evidence + float(control.attrited.sum())) / (evidence + float(control.risk.sum()))
-    overall = _shrunk(terms.success_rate, evidence, right * listed.risk, listed.attrited)
-    by_reason = {}
-    for name, count in zip(*np.unique(listed.reason, return_counts=True), strict=True):
-        if count >= least:
-            members = listed.reason == name
-            risk, attrited = right * listed.risk[members], listed.attrited[members]
-            by_reason[str(name)] = _shrunk(overall, evidence, risk, attrited)
-    return ResponseRate(overall, by_reason)
-
-
 def _difference(experiment: Experiment, left: NDArray[Any], weight: NDArray[np.float64]) -> dict[str, Any]:
     listed, control = (_arm(left[rows], weight[rows]) for rows in (~experiment.control, experiment.control))
     shares = [control.share - listed.share, *newcombe(listed, control)]
@@ -172,10 +144,3 @@ def _difference(experiment: Experiment, left: NDArray[Any], weight: NDArray[np.f
 def _arm(left: NDArray[Any], weight: NDArray[np.float64]) -> Arm:
     total = float(weight.sum())
     return Arm(len(left), float((left * weight).sum()) / total, total**2 / float((weight**2).sum()))
-
-
-def _shrunk(prior: float, evidence: float, risk: NDArray[np.float64], attrited: NDArray[np.bool_]) -> float:
-    """The share within 0, where calls seem to harm, and 1."""
-    risk = np.minimum(risk, 1.0)
-    kept, movable = float(risk.sum() - attrited.sum()), float((risk * (1 - risk)).sum())
-    return min(1.0, max(0.0, (evidence * prior + kept) / (evidence + movable)))

@@ -88,7 +88,7 @@ RETIRED = (
                                                                                          "one search",
     ),
     Retired(r"grow|grown", "train, Trained"),
-    Retired(r"worth|helpfulness|helpful", "expected_value, response_rate"),
+    Retired(r"worth|helpfulness|helpful", "expected_value, response"),
     Retired(r"typical", "fill_value"),
     Retired(
         r"lots?|drawn", "random assignment, control group",

@@ -186,10 +186,10 @@ def effect_in_words(figures: Mapping[str, Any]) -> str:
     for kind in ("reason", "manager"):
         groups = figures[f"by_{kind}"].items()
         lines += [f"{kind} {name}: {_arms(group)}; {_points(group)}" for name, group in groups]
-    rate = figures["response_rate"]
-    learnt = "".join(f", {name} {share:.0%}" for name, share in sorted(rate["by_reason"].items()))
+    response = figures["response"]
+    learnt = "".join(f", {name} {share:.0%}" for name, share in sorted(response["by_reason"].items()))
     whole = "money at risk" if figures["counts"] == "money" else "customers about to leave"
-    lines.append(f"of the {whole} a call is expected to keep {rate['overall']:.0%}{learnt}")
+    lines.append(f"of the {whole} a call is expected to keep {response['overall']:.0%}{learnt}")
     return "\n".join(lines)
 
 

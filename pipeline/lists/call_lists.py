@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
-from configs.published import LANGUAGES, Decision, Maturity, ResponseRate, Run
+from configs.published import LANGUAGES, Decision, Maturity, Run
+from configs.response import Response
 from configs.settings import Settings
 from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import response_rate
+from pipeline.lists.experiment import learnt_response
 from pipeline.lists.households import with_households
 from pipeline.lists.reached import reached
 from pipeline.lists.service import with_contact_due
@@ -37,15 +38,15 @@ def choose_lists(
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """The lists of a run, which bears what they rest on in its run_id: other lists are another run.
 
-    ``rows`` are the assignments of earlier Mondays with their outcomes, from which the response rate is
+    ``rows`` are the assignments of earlier Mondays with their outcomes, from which the response is
     learnt.
     """
     lists = bank.settings.lists
     monday = publication.run.snapshot_date
     known_reached = reached(tables, lists, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
-    rate = response_rate(bank.settings, rows, monday)
+    response = learnt_response(bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
-        week = week_of(connection, monday, bank.settings.label.weeks_to_close, rate, known_reached)
+        week = week_of(connection, monday, bank.settings.label.weeks_to_close, response, known_reached)
     least = least_value(bank.settings)
     week = replace(week, last_occasion=publication.last_occasion, least_value_minor=least)
     week = under_newest_numbers(week, newest_numbers(tables))
@@ -59,7 +60,7 @@ def choose_lists(
 
 
 def week_of(
-    connection: Connection, monday: date, weeks: int, rate: ResponseRate, bank_reached: Mapping[str, date]
+    connection: Connection, monday: date, weeks: int, response: Response, bank_reached: Mapping[str, date]
 ) -> Week:
     """The facts that the lists of ``monday`` rest on; ``bank_reached`` has those of the bank's own contacts.
 
@@ -73,7 +74,7 @@ def week_of(
     return Week(
         monday,
         weeks,
-        rate,
+        response,
         contacts.opted_out(connection),
         last,
         assignments.assigned_last(connection, monday - RECENT, monday),
@@ -167,7 +168,7 @@ def _with_lists(run: Run, week: Week) -> Run:
         sorted(week.last_occasion.items()),
         sorted(week.selected),
         sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
-        (week.response_rate.overall, dict(week.response_rate.by_reason)),
+        week.response.figures(),
         *([sorted(week.follow_up.items())] if week.follow_up else []),
     )
     went_in = dict(run.manifest) | {"lists": fingerprint(repr(facts))}

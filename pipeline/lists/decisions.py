@@ -297,7 +297,7 @@ def _decision(
 
 
 def _expected_value(score: Score, week: Week) -> int:
-    return round(score.money_at_risk_minor * week.response_rate.of(score))
+    return round(score.money_at_risk_minor * week.response.share_kept(score))
 
 
 def _rank_key(score: Score, week: Week) -> tuple[int, float, str]:

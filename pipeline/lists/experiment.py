@@ -12,9 +12,9 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from configs.call_lists import CallList
-from configs.published import ResponseRate
+from configs.response import Response
 from configs.settings import Settings
-from models import experiment
+from models import experiment, response
 from models.experiment import Experiment
 from pipeline.artefacts import Home
 from pipeline.context import Context
@@ -148,10 +148,10 @@ def outcomes(home: Home, day: date) -> dict[Any, dict[Any, Any]]:
     return pd.DataFrame({"attrited": attrited} | money, index=labels["customer_id"]).to_dict("index")
 
 
-def response_rate(settings: Settings, rows: Sequence[Any], monday: date) -> ResponseRate:
-    """The response rate learnt from the assignments whose outcome was known by ``monday``."""
+def learnt_response(settings: Settings, rows: Sequence[Any], monday: date) -> Response:
+    """The response learnt from the assignments whose outcome was known by ``monday``."""
     matured = [row for row in rows if settings.label.timeline(row.assigned_on).matured(monday)]
-    return experiment.response_rate(observed_rows(matured), settings.profit, settings.lists.min_group)
+    return response.learn(observed_rows(matured), settings.profit, settings.lists.min_group)
 
 
 def observed_rows(rows: Sequence[Any]) -> Experiment:
@@ -180,7 +180,6 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
     both = 0 < observed.control.sum() < len(observed)
     has_money = settings.counts == "money"
     closing = [settings.label.timeline(row.assigned_on).outcome_end for row in rows if row.attrited is None]
-    rate = experiment.response_rate(observed, settings.profit, least)
     return {
         "as_of": as_of.isoformat(),
         "counts": settings.counts,
@@ -194,7 +193,7 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
         "power": _power(settings, rows, observed, as_of),
         "by_reason": _groups(observed, "reason", least),
         "by_manager": _groups(observed, "manager", least),
-        "response_rate": {"overall": rate.overall, "by_reason": dict(rate.by_reason)},
+        "response": response.learn(observed, settings.profit, least).figures(),
     }
 
 

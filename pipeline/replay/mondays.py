@@ -154,7 +154,7 @@ def _described(publication: Publication, lists: Sequence[CallList], effect: Effe
         "reason": "",
         "cohort": len(publication.scores),
         "listed": sum(len(call_list.listed) for call_list in lists),
-        "response_rate": effect.figures["response_rate"],
+        "response": effect.figures["response"],
         "scores": digest_of(publication.scores),
         "decisions": digest_of(decisions_of(lists)),
     }

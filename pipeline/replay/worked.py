@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.call_lists import Assignment, CallList, Week
-from configs.published import ResponseRate
+from configs.response import Response
 from configs.settings import Settings
 from pipeline.lists.call_lists import RECENT, least_value
 from pipeline.lists.decisions import choose
@@ -49,7 +49,7 @@ def worked_lists(
     week = Week(
         monday,
         settings.label.weeks_to_close,
-        ResponseRate(settings.profit.success_rate),
+        Response(settings.profit.success_rate),
         reached=called,
         last_occasion=publication.last_occasion,
         least_value_minor=least_value(settings),

@@ -16,7 +16,8 @@ from sqlalchemy import select
 from configs.bank_folder import DEFAULTS, with_amounts
 from configs.branch_rows import BranchFigures, Handover, TierWatch
 from configs.call_lists import CallList, Week
-from configs.published import Exclusion, Manager, Profile, Reason, ResponseRate, Run, RunExtras, Score
+from configs.published import Exclusion, Manager, Profile, Reason, Run, RunExtras, Score
+from configs.response import Response
 from configs.service import ServiceSettings
 from configs.settings import Settings, Tier
 from pipeline.lists.decisions import choose
@@ -60,7 +61,7 @@ def make_score():
 
 def _week(monday: date = date(2026, 11, 16), **known: Any) -> Week:
     """A call keeps three in ten; an assignment holds for fourteen weeks."""
-    return Week(monday, 14, ResponseRate(0.3), **known)
+    return Week(monday, 14, Response(0.3), **known)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from configs.bank_folder import load_settings
 from configs.call_lists import Week
 from configs.dates import WEEK
 from configs.errors import DataError
-from configs.published import ResponseRate
+from configs.response import Response
 from models.bundle import load
 from models.splits import TooFewMondaysError
 from pipeline.context import Context
@@ -111,7 +111,7 @@ def test_published_mondays_are_compared_where_they_have_labels(published: tuple[
     with Store(context.home.store) as store:
         for monday in (MONDAY, later):
             past = score(context.settings, context.home, tables, Models(bundle, None), monday)
-            week = Week(monday, 27, ResponseRate(0.3))
+            week = Week(monday, 27, Response(0.3))
             lists = choose(past.scores, past.managers, context.settings.lists, week)
             store.publish(past.run, past.scores, past.exclusions, lists)
     counted = count_matured(context, tables, SNAPSHOT_DATE, nothing)

@@ -10,7 +10,8 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.call_lists import Assignment, CallList, Week
 from configs.errors import ConfigError
-from configs.published import Decision, Manager, ResponseRate, Run, Score
+from configs.published import Decision, Manager, Run, Score
+from configs.response import Response
 from pipeline.lists.call_lists import (
     _with_lists,
     check_salt,
@@ -88,7 +89,7 @@ def test_weeks_until_the_outcome_is_known(tiny, lead, horizon, weeks):
 
 def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order():
     run = Run("r", "tiny", MONDAY, "m", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({"tables": "t"}))
-    week = Week(MONDAY, 14, ResponseRate(0.3), frozenset("ab"), {"a": MONDAY, "b": MONDAY})
+    week = Week(MONDAY, 14, Response(0.3), frozenset("ab"), {"a": MONDAY, "b": MONDAY})
     named = _with_lists(run, week)
     assert named.run_id.startswith("2024-03-18-")
     assert _with_lists(run, replace(week, reached={"b": MONDAY, "a": MONDAY})) == named
@@ -98,7 +99,7 @@ def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order()
         replace(week, reached={}),
         replace(week, selected=frozenset("a")),
         replace(week, assignments=assignments),
-        replace(week, response_rate=ResponseRate(0.2)),
+        replace(week, response=Response(0.2)),
     ):
         assert _with_lists(run, other).run_id != named.run_id
 
@@ -113,7 +114,7 @@ def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
         for n in (1, 2, 3)
     ]
     settings = tiny.settings(lists={"control_group_share": 0.0})
-    week = Week(MONDAY, 14, ResponseRate(0.3))
+    week = Week(MONDAY, 14, Response(0.3))
     lists = choose(scores, [Manager("M1", "", "B1", 2)], settings.lists, week)
     due = maturities(tiny.ingest(), MONDAY, [score.customer_id for score in scores])
     (told,) = with_next_steps(settings, due, MONDAY, lists)
@@ -171,7 +172,7 @@ def test_a_week_in_which_no_call_pays_is_said(caplog):
         (15_00, ""),
         (16_00, "expected to keep 16 .* the most that one keeps is 15."),
     ):
-        week = Week(MONDAY, 14, ResponseRate(0.3), least_value_minor=least)
+        week = Week(MONDAY, 14, Response(0.3), least_value_minor=least)
         log_unpaying(choose(scores, [Manager("M1", "", "B1", 2)], lists, week), least)
         assert bool(caplog.messages) == bool(said)
         assert re.search(said, " ".join(caplog.messages))

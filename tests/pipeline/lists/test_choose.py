@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from configs.call_lists import Assignment, Week, portfolios
 from configs.list_settings import Lists
-from configs.published import Manager, Reason, ResponseRate, Score
+from configs.published import Manager, Reason, Score
+from configs.response import Estimate, Response
 from pipeline.lists.decisions import choose, complete_managers
 from serve.texts.decisions import decision_in_words
 from tests.serve.conftest import a_score, published_run
@@ -56,7 +57,7 @@ def test_money_that_a_call_seldom_keeps_comes_after_less_money_that_it_often_kee
     gone = Reason("outflow", "f", None, 1.0, "", "")
     even = {"risk_90d": 0.5}
     scores = [make_score("a", 500_00, reasons=(gone,), **even), make_score("b", 200_00, reasons=(), **even)]
-    week = Week(MONDAY, 14, ResponseRate(0.3, {"outflow": 0.1}))
+    week = Week(MONDAY, 14, Response(0.3, {("outflow",): Estimate(0.1, 0.0, "reason")}))
     (one,) = choose(scores, [M1], settings(), week)
     assert ids(one.listed) == ["b", "a"]
     assert [decision.expected_value_minor for decision in one.decisions] == [25_00, 30_00]
@@ -67,7 +68,7 @@ def test_a_lost_cause_comes_after_less_money_that_can_still_be_kept(make_score):
     of it, 54.
     """
     scores = [make_score("a", 500_00, risk_90d=0.98), make_score("b", 200_00, risk_90d=0.1)]
-    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, ResponseRate(0.3)))
+    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, Response(0.3)))
     assert ids(one.listed) == ["b", "a"]
     assert [decision.expected_value_minor for decision in one.decisions] == [3_00, 54_00]
 
@@ -156,7 +157,7 @@ def worlds(draw):
     week = Week(
         MONDAY,
         14,
-        ResponseRate(1.0),
+        Response(1.0),
         frozenset(draw(some)),
         {name: draw(days) for name in draw(some)},
         frozenset(draw(some)),
@@ -211,7 +212,7 @@ def test_a_change_by_one_place_at_the_edge_does_not_flip_a_list(room, many, shar
     """The best customer left off comes to stand one place higher, and back: the list stays as it was."""
     money = data.draw(st.lists(st.integers(1, 10**6), min_size=many, max_size=many, unique=True))
     lists, manager = settings(control_group_share=share, stay_places=places), Manager("M1", "", "B1", room)
-    before = _list_of(money, manager, lists, Week(MONDAY, 14, ResponseRate(1.0)))
+    before = _list_of(money, manager, lists, Week(MONDAY, 14, Response(1.0)))
     off = [name for name, decision in before.items() if decision.decision == "beyond_capacity"]
     listed = [name for name, decision in before.items() if decision.decision == "listed"]
     if not off or not listed:
@@ -226,9 +227,7 @@ def test_a_change_by_one_place_at_the_edge_does_not_flip_a_list(room, many, shar
         for name, one in before.items()
         if one.assigned_on
     }
-    week = Week(
-        MONDAY + timedelta(weeks=1), 14, ResponseRate(1.0), selected=selected, assignments=assignments
-    )
+    week = Week(MONDAY + timedelta(weeks=1), 14, Response(1.0), selected=selected, assignments=assignments)
     for amounts in (swapped, money):
         after = _list_of(amounts, manager, lists, week)
         assert {name for name, one in after.items() if one.decision == "listed"} == set(listed)
@@ -245,7 +244,7 @@ def _list_of(money, manager, lists, week):
 def test_a_challenger_who_is_better_by_more_than_the_margin_gets_the_place(places):
     """Room for two, a and b listed; c was worth least and is now worth most: two places up, b falls one."""
     lists, manager = settings(stay_places=places), Manager("M1", "", "B1", 2)
-    week = Week(MONDAY, 14, ResponseRate(1.0), selected=frozenset({"0", "1"}))
+    week = Week(MONDAY, 14, Response(1.0), selected=frozenset({"0", "1"}))
     after = _list_of([500, 400, 900], manager, lists, week)
     # With a margin of two, c (first) comes after b (third, counts as first, and was there before).
     assert after["2"].decision == ("beyond_capacity" if places == 2 else "listed")
@@ -320,7 +319,7 @@ def test_nobody_worth_more_is_off_a_list_without_a_reason(customers, room, least
     week = Week(
         MONDAY,
         14,
-        ResponseRate(0.3),
+        Response(0.3),
         reached={f"c{place}": MONDAY - timedelta(days=5) for place in reached},
         selected=frozenset(f"c{place}" for place in selected),
         least_value_minor=least,
@@ -344,10 +343,10 @@ def test_nobody_worth_more_is_off_a_list_without_a_reason(customers, room, least
 def test_a_declined_message_keeps_no_maturing_customer_off(make_score):
     """2.49 m fall due in two weeks, and a message was declined a month ago: only an answered call counts."""
     scores = [make_score("maturing", 249_000_000), make_score("other", 1_000_00)]
-    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, ResponseRate(0.3)))
+    (one,) = choose(scores, [M1], settings(), Week(MONDAY, 14, Response(0.3)))
     assert ids(one.listed)[0] == "maturing"
     answered = MONDAY - timedelta(weeks=1)
-    talked = Week(MONDAY, 14, ResponseRate(0.3), reached={"maturing": answered})
+    talked = Week(MONDAY, 14, Response(0.3), reached={"maturing": answered})
     (one,) = choose(scores, [M1], settings(), talked)
     assert ids(one.listed) == ["other"]
     falls_due = replace(talked, last_occasion={"maturing": MONDAY - timedelta(days=1)})

@@ -12,7 +12,8 @@ from datetime import date, timedelta
 import pytest
 
 from configs.call_lists import Assignment, Week
-from configs.published import Manager, ResponseRate
+from configs.published import Manager
+from configs.response import Response
 from pipeline.lists.decisions import choose
 from tests.serve.conftest import a_score
 
@@ -39,7 +40,7 @@ def lived(seed, lists):
                 for name, risk in risks.items()
             ]
             reached = {str(name): FIRST + timedelta(weeks=week, days=1) for name, week in called.items()}
-            week = Week(monday, AFTER, ResponseRate(1.0), frozenset(), reached, selected, assignments)
+            week = Week(monday, AFTER, Response(1.0), frozenset(), reached, selected, assignments)
             (one,) = choose(scores, [MANAGER], lists, week)
             selected = frozenset(d.customer_id for d in one.decisions if d.decision in ("listed", "held_out"))
             assignments |= {

@@ -10,7 +10,8 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.call_lists import CallList
-from configs.published import Decision, ResponseRate
+from configs.published import Decision
+from configs.response import Response
 from pipeline.commands.summaries import effect_in_words
 from pipeline.context import Context
 from pipeline.lists import experiment
@@ -18,8 +19,8 @@ from pipeline.lists.experiment import (
     Effect,
     estimate_effect,
     figures,
+    learnt_response,
     observed_rows,
-    response_rate,
     with_assignments,
     write_effect,
 )
@@ -71,7 +72,7 @@ def test_figures_by_hand(settings, rows):
 def test_groups_below_the_least_number_are_not_told(rows):
     found = figures(load_settings("demo", {"lists": {"min_group": 9}}), rows, AS_OF)
     assert (found["by_reason"], found["by_manager"]) == ({}, {})
-    assert found["response_rate"] == {"overall": 0.3, "by_reason": {}}
+    assert (found["response"]["overall"], found["response"]["by_reason"]) == (0.3, {})
 
 
 def test_the_power_of_a_small_experiment(settings, rows):
@@ -137,9 +138,9 @@ def test_enough_data_is_said(settings):
 
 def test_lists_of_a_monday_learn_only_from_what_was_known_then(settings):
     many = [assigned(number, False, False) for number in range(50)]
-    assert response_rate(settings, many, date(2026, 6, 6)).overall == 0.3
+    assert learnt_response(settings, many, date(2026, 6, 6)).overall.share == 0.3
     # Of 50 at 0.5 nobody left: (20 · 0.3 + 25) / (20 + 12.5).
-    assert response_rate(settings, many, date(2026, 6, 7)).overall == pytest.approx(31 / 32.5)
+    assert learnt_response(settings, many, date(2026, 6, 7)).overall.share == pytest.approx(31 / 32.5)
 
 
 def test_money_comes_in_yuan(rows):
@@ -296,5 +297,5 @@ def test_an_estimate_is_kept_and_replaced(store):
         assert assignments.latest_result(connection) == {"known": 2}
 
 
-def test_the_default_response_rate_is_the_setting(settings):
-    assert response_rate(settings, [], MONDAY) == ResponseRate(settings.profit.success_rate)
+def test_the_default_response_is_the_setting(settings):
+    assert learnt_response(settings, [], MONDAY) == Response(settings.profit.success_rate)

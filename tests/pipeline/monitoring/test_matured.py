@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
 from configs.call_lists import Week
-from configs.published import ResponseRate, Run, RunExtras, Score
+from configs.published import Run, RunExtras, Score
+from configs.response import Response
 from models.bundle import settings_of, write
 from pipeline.__main__ import app
 from pipeline.artefacts import read_json
@@ -73,7 +74,7 @@ def publish(context: Context, monday: date, model_id: str, run_id: str = "") -> 
     made_of = MappingProxyType({"tables": "a"})
     run_id = run_id or f"run-{monday}"
     run = Run(run_id, "demo", monday, model_id, "CNY", 90, len(scores), excluded, made_of)
-    week = Week(monday, 14, ResponseRate(0.3))
+    week = Week(monday, 14, Response(0.3))
     few = {"lists": {"default_capacity": 3, "control_group_share": 0.2}}
     lists = choose(scores, [], load_settings("demo", few).lists, week)
     with Store(context.home.store) as store:
@@ -206,7 +207,7 @@ def test_the_verdict_is_kept_with_the_run(bank):
     with Store(bank.home.store) as store:
         served = store.latest_run()
         scores = tuple(store.scores())
-        lists = choose(scores, [], bank.settings.lists, Week(LATER, 14, ResponseRate(0.3)))
+        lists = choose(scores, [], bank.settings.lists, Week(LATER, 14, Response(0.3)))
         store.publish(served, scores, (), lists, RunExtras(calibration=figures))
         with store.at_run() as read_session:
             [(_, found)] = read_session.figures("calibration", 1)

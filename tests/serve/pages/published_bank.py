@@ -22,11 +22,11 @@ from configs.published import (
     PastContact,
     Profile,
     Reason,
-    ResponseRate,
     Run,
     RunExtras,
     Score,
 )
+from configs.response import Response
 from pipeline.lists.decisions import choose
 from serve.store import assignments as trial
 from serve.store import command_runs, contacts
@@ -135,7 +135,7 @@ def run(week: int, **changes: Any) -> Run:
 def lists(scores: tuple[Score, ...], settings: Lists, monday: date) -> tuple[CallList, ...]:
     return tuple(
         replace(call_list, decisions=tuple(map(_with_step, call_list.decisions)))
-        for call_list in choose(scores, MANAGERS, settings, Week(monday, 14, ResponseRate(0.3)))
+        for call_list in choose(scores, MANAGERS, settings, Week(monday, 14, Response(0.3)))
     )
 
 
@@ -322,5 +322,5 @@ EFFECT = {
     },
     "by_reason": {"outflow": _group(900, 0.050, 60, 0.100, 0.050, -0.010, 0.150)},
     "by_manager": {"M1": _group(300, 0.030, 40, 0.050, 0.020, -0.060, 0.120)},
-    "response_rate": {"overall": 0.3, "by_reason": {}},
+    "response": {"overall": 0.3, "by_reason": {}},
 }

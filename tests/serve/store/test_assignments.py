@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from configs.call_lists import Assignment
-from configs.published import Manager, ResponseRate
+from configs.published import Manager
+from configs.response import Response
 from pipeline.ingest.renumbered import Numbers
 from pipeline.lists import call_lists
 from pipeline.lists.decisions import choose
@@ -25,7 +26,7 @@ UNTIL = date(2027, 2, 22)
 
 def week_of(store, monday, **reached):
     with store.write() as connection:
-        return call_lists.week_of(connection, monday, 14, ResponseRate(0.3), reached)
+        return call_lists.week_of(connection, monday, 14, Response(0.3), reached)
 
 
 def called(store, customer_id, outcome, at, **more):

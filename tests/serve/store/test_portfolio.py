@@ -8,7 +8,8 @@ from types import MappingProxyType
 import pytest
 
 from configs.call_lists import Week
-from configs.published import ResponseRate, RunExtras
+from configs.published import RunExtras
+from configs.response import Response
 from pipeline.lists.decisions import choose
 from serve.store.contacts import Author, Contact, of_run, record
 from serve.store.portfolio import Choice, ListOwner, PortfolioView, next_to_do
@@ -53,7 +54,7 @@ def publish(store, settings, run_id, scores, **week):
     monday = date.fromisoformat(run_id[:10])
     run = published_bank.run(7, run_id=run_id, snapshot_date=monday, cohort=len(scores))
     run = replace(run, excluded=MappingProxyType({}))
-    lists = choose(scores, MANAGERS, settings.lists, Week(monday, 14, ResponseRate(0.3), **week))
+    lists = choose(scores, MANAGERS, settings.lists, Week(monday, 14, Response(0.3), **week))
     profiles = [published_bank.profile(place, score.customer_id) for place, score in enumerate(scores)]
     store.publish(run, scores, (), lists, RunExtras(profiles))
 
