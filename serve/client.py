@@ -112,7 +112,9 @@ class Client:
     def manager_customers(
         self, manager_id: str, language: str = "en", **asked: Any
     ) -> Iterator[ManagerCustomers]:
-        """The pages of one run: listed or not. ``asked``: decision, band, sort, limit."""
+        """The pages of one run: listed or not. ``asked``: decision, band, segment, sort,
+        limit.
+        """
         address = f"/managers/{_part(manager_id)}/customers"
         return self._pages(ManagerCustomers, address, language=language, **asked)
 

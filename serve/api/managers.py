@@ -23,7 +23,7 @@ from serve.api.requests import (
 from serve.api.risk import Band, Risk, risk_fields
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
-from serve.http.responses import ResponseContext, RunResponse
+from serve.http.responses import ID, ResponseContext, RunResponse
 from serve.store.branch_summary import rows_by_manager
 from serve.store.portfolio_page import Asked, Sort, portfolio_page
 from serve.store.read_session import ReadSession
@@ -140,6 +140,7 @@ def manager_customers(
     access: Granted,
     decision: Annotated[DecisionCode | None, Query(description="only with this decision")] = None,
     band: Annotated[Band | None, Query(description="only of this risk_band")] = None,
+    segment: Annotated[str | None, Query(pattern=ID)] = None,
     sort: Annotated[Sort, Query(description="the largest first")] = "risk",
     language: TextLanguage = "en",
     limit: PageSize = 100,
@@ -147,11 +148,11 @@ def manager_customers(
     money: MoneyWritten = "number",
 ) -> ManagerCustomers:
     """All customers of a manager, listed or not, each with this week's decision."""
-    access.place += f" {decision} {band} {sort}"  # a cursor continues the same question alone
+    access.place += f" {decision} {band} {segment} {sort}"  # a cursor continues the same question alone
     with access.paging(cursor) as (read_session, start):
         if read_session.manager(manager_id) is None:
             raise HTTPException(404, NO_MANAGER)
-        asked = Asked(decision, band, sort)
+        asked = Asked(decision, band, segment, sort)
         scores, matching = portfolio_page(read_session, manager_id, asked, start, limit)
         context = access.context(read_session.run, language, money)
         customers = _customers(read_session, context, scores)

@@ -97,7 +97,7 @@ class Page(Open, AuthorizedRoute):
         """
 
         async def checked(request: Request) -> Request:
-            if any("\0" in value for value in request.query_params.values()):
+            if any("\0" in value for _, value in request.query_params.multi_items()):
                 raise HTTPException(422)
             return request
 

@@ -18,6 +18,7 @@ class Asked:
 
     decision: str | None = None
     band: str | None = None
+    segment: str | None = None
     sort: Sort = "risk"
 
 
@@ -29,6 +30,7 @@ def portfolio_page(
     conditions = (
         (asked.decision, decisions.c.decision == asked.decision),
         (asked.band, scores.c.risk_band == asked.band),
+        (asked.segment, scores.c.segment == asked.segment),
     )
     chosen = (
         select(decisions.c.customer_id)

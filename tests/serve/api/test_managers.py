@@ -56,7 +56,7 @@ def all_lists(published, make_run, make_score, make_lists):
     """Lists of two managers, one with a customer of another branch, of a branch, and the common one."""
     scores = (
         *(make_score(f"m{place}", 100_00 * place) for place in range(1, 5)),
-        make_score("n1", branch_id="B2", risk_band="low"),
+        make_score("n1", branch_id="B2", risk_band="low", segment="steady"),
         make_score("o1", branch_id="B2", manager_id=None),
         make_score("o2", branch_id=None, manager_id=None),
         make_score("p1", manager_id="M2", marketing_opt_out=True),
@@ -105,12 +105,16 @@ def test_all_customers_of_a_manager_say_why_not(client):
         ({"decision": "beyond_capacity"}, ["m1", "n1"]),
         ({"band": "low", "sort": "aum"}, ["n1"]),
         ({"decision": "listed", "band": "low"}, []),
+        ({"segment": "steady"}, ["n1"]),
+        ({"segment": "nobody's"}, []),
         ({"sort": "risk"}, ["m1", "m2", "m3", "m4", "n1"]),
     ):
         assert [row["customer_id"] for row in rows(client, path, "customers", **asked)] == names
         assert client.get(path, params=asked).json()["matching"] == len(names)
     cursor = client.get(path, params={"limit": 1}).json()["next_cursor"]
-    assert client.get(path, params={"cursor": cursor, "sort": "aum"}).status_code == 422
+    for other in ({"sort": "aum"}, {"segment": "steady"}):
+        assert client.get(path, params={"cursor": cursor} | other).status_code == 422
+    assert client.get(path, params={"segment": "\0"}).status_code == 422
     assert client.get(path, params={"decision": "maybe"}).status_code == 422
     assert client.get("/v1/managers/M9/customers").status_code == 404
     assert set(get_args(DecisionCode)) == set(DECISIONS)
