@@ -1,7 +1,7 @@
 """Settings of the weekly lists: their length and order, who is kept off, and the control group."""
 
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ class Lists(Strict):
 
     ``talked`` has, by channel, the outcomes of the bank's own contacts in which the customer was reached; of
     other channels it is ``answered`` alone, and an empty text is an outcome that nobody noted.
+    ``control_group_period``: of the calendar, through which a customer stays in the control group.
     ``household_cool_down``: a contact with one member of a household gives the others quiet too.
     """
 
@@ -39,6 +40,7 @@ class Lists(Strict):
     least_value: Amount
     stay_places: Place
     control_group_share: Annotated[float, Field(ge=0, lt=1)]
+    control_group_period: Literal["quarter", "half_year", "year"]
     salt: str
     min_group: Count
 

@@ -4,7 +4,6 @@ Nearly everybody who is worth a call gets one; a few are in the control group, s
 be measured. docs/lists.md has the rules and the reason why an effect estimated from them is unbiased.
 """
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from datetime import date, timedelta
 from configs.call_lists import Assignment, CallList, Portfolio, Week, call_list_of, portfolios
 from configs.list_settings import Lists
 from configs.published import Decision, Manager, Score
+from pipeline.lists.control_group import assignment_of, monday_from
 from pipeline.lists.households import customers_to_call, first_of_each
 
 
@@ -134,7 +134,7 @@ def _decided(candidates: Sequence[_Candidates], lists: Lists, week: Week) -> lis
                 each.portfolio,
                 score,
                 verdict_of.get(score.customer_id) or _passed_over(chosen.get(score.household_id or "")),
-                _assignment(score, lists, week),
+                assignment_of(score, lists, week),
                 week,
             )
             for score in sorted(each.portfolio.customers, key=lambda score: score.customer_id)
@@ -159,7 +159,7 @@ def _verdicts(
         if members.get(score.household_id or "", score.customer_id) == score.customer_id
     ]
     queue = [score.customer_id for score in free]
-    assignments = {score.customer_id: _assignment(score, lists, week) for score in free}
+    assignments = {score.customer_id: assignment_of(score, lists, week) for score in free}
     stayers_up = _stayers_up(queue, lists, candidates.stayers)
     ranked = dict(_ranked(queue, candidates.room, assignments, stayers_up))
     later = {score.customer_id for score in free if score.list_part == "if_time"}
@@ -180,13 +180,6 @@ def _passed_over(chosen: str | None) -> _Verdict:
     return _Verdict("household", "one_call" if chosen == "listed" else "held_out")
 
 
-def in_control_group(assigned_as: str, monday: date, lists: Lists) -> bool:
-    """As good as random over customers, and constant for a customer throughout a calendar quarter."""
-    year, quarter = _quarter(monday)
-    digest = hashlib.sha256(f"{lists.salt}\0{assigned_as}\0{year}Q{quarter}".encode()).digest()
-    return int.from_bytes(digest[:8]) < lists.control_group_share * 2**64
-
-
 def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     """The reason not to call somebody this week, whatever the expected value; None where there is none."""
     if score.marketing_opt_out:
@@ -200,7 +193,7 @@ def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     reached = max((day for day in (of_customer, household) if day), default=None)
     if reached is None or week.last_occasion.get(score.customer_id, reached) > reached:
         return None
-    again = _monday_from(reached + timedelta(weeks=lists.cool_down_weeks))
+    again = monday_from(reached + timedelta(weeks=lists.cool_down_weeks))
     why = "contacted" if reached == of_customer else "household_contacted"
     return _Verdict("cooled_down", why, until=again) if week.snapshot_date < again else None
 
@@ -262,22 +255,6 @@ def _stayers_up(queue: Sequence[str], lists: Lists, stayers: Container[str]) -> 
     return [queue[k] for k in order]
 
 
-def _assignment(score: Score, lists: Lists, week: Week) -> Assignment:
-    """The assignment that holds, else a new one: until its outcome is known, and through the quarter.
-
-    A household has one for all members: if one were called and another in the control group, the call would
-    work on both.
-    """
-    monday, household = week.snapshot_date, score.household_id
-    held = week.households.assignments.get(household) if household else None
-    held = held or week.assignments.get(score.customer_id)
-    if held:
-        return held
-    until = max(monday + timedelta(weeks=week.experiment_weeks), _next_quarter(monday))
-    assigned_as = f"household\0{household}" if household else score.customer_id
-    return Assignment(monday, until, in_control_group(assigned_as, monday, lists))
-
-
 def _decision(
     portfolio: Portfolio, score: Score, verdict: _Verdict, assignment: Assignment, week: Week
 ) -> Decision:
@@ -307,21 +284,3 @@ def _rank_key(score: Score, week: Week) -> tuple[int, float, str]:
 
 def _largest(counts: Counter[str]) -> str:
     return min(counts, key=lambda branch: (-counts[branch], branch))
-
-
-def _quarter(day: date) -> tuple[int, int]:
-    return day.year, (day.month + 2) // 3
-
-
-def _next_quarter(day: date) -> date:
-    """The first Monday of the quarter after that of ``day``.
-
-    >>> _next_quarter(date(2026, 11, 16))
-    datetime.date(2027, 1, 4)
-    """
-    year, quarter = _quarter(day)
-    return _monday_from(date(year + quarter // 4, quarter % 4 * 3 + 1, 1))
-
-
-def _monday_from(day: date) -> date:
-    return day + timedelta(days=-day.weekday() % 7)

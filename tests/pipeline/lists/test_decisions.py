@@ -6,7 +6,8 @@ import pytest
 
 from configs.call_lists import Assignment, Portfolio
 from configs.published import Manager
-from pipeline.lists.decisions import decide, in_control_group
+from pipeline.lists.control_group import in_control_group, period_of
+from pipeline.lists.decisions import decide
 
 MONDAY = date(2026, 11, 16)
 
@@ -70,7 +71,7 @@ def test_a_selection_does_not_depend_on_the_own_assignment(make_score, make_week
         assert len(selected) == 1
 
 
-def test_an_assignment_holds_whatever_the_quarter_says(make_score, make_week, lists):
+def test_an_assignment_holds_whatever_the_period_says(make_score, make_week, lists):
     none_out = lists.model_copy(update={"control_group_share": 0.0})
     held = Assignment(MONDAY - timedelta(weeks=13), MONDAY + timedelta(weeks=1), True)
     assert verdicts([make_score("a")], none_out, make_week(assignments={"a": held}))["a"][0] == "held_out"
@@ -80,8 +81,9 @@ def test_an_assignment_holds_whatever_the_quarter_says(make_score, make_week, li
     ("monday", "weeks", "until"),
     [
         (date(2026, 11, 16), 14, date(2027, 2, 22)),  # until the outcome is known
-        (date(2026, 10, 5), 6, date(2027, 1, 4)),  # a short outcome: through the quarter
-        (date(2026, 3, 30), 6, date(2026, 5, 11)),
+        (date(2026, 10, 5), 6, date(2027, 1, 4)),  # a short outcome: through the period
+        (date(2026, 3, 30), 6, date(2026, 7, 6)),
+        (date(2026, 6, 22), 6, date(2026, 8, 3)),
     ],
 )
 def test_how_long_an_assignment_holds(make_score, make_week, lists, monday, weeks, until):
@@ -90,15 +92,28 @@ def test_how_long_an_assignment_holds(make_score, make_week, lists, monday, week
     assert verdicts([make_score("a")], lists, week)["a"][3] == until
 
 
-def test_the_assignment_is_constant_all_quarter_and_another_in_the_next(lists):
-    half = lists.model_copy(update={"control_group_share": 0.5})
+@pytest.mark.parametrize(
+    ("period", "first", "next_one"),
+    [
+        ("quarter", date(2026, 10, 5), date(2027, 1, 4)),
+        ("half_year", date(2026, 7, 6), date(2027, 1, 4)),
+        ("half_year", date(2027, 1, 4), date(2027, 7, 5)),
+        ("year", date(2026, 1, 5), date(2027, 1, 4)),
+    ],
+)
+def test_the_control_group_lasts_through_the_period_and_is_another_in_the_next(
+    lists, period, first, next_one
+):
+    half = lists.model_copy(update={"control_group_share": 0.5, "control_group_period": period})
     names = [str(number) for number in range(400)]
-    quarter = [date(2026, 10, 5) + timedelta(weeks=week) for week in range(13)]
-    drawn = [[in_control_group(name, monday, half) for name in names] for monday in quarter]
+    mondays = [first + timedelta(weeks=week) for week in range((next_one - first).days // 7)]
+    drawn = [[in_control_group(name, monday, half) for name in names] for monday in mondays]
     assert all(one == drawn[0] for one in drawn)
-    later = [in_control_group(name, date(2027, 1, 4), half) for name in names]
-    # Two independent assignments agree for half of 400, give or take three standard deviations of 10.
-    assert 170 < sum(a == b for a, b in zip(drawn[0], later, strict=True)) < 230
+    assert {period_of(monday, half)[1] for monday in mondays} == {next_one}
+    for other in (next_one, first - timedelta(weeks=1)):
+        there = [in_control_group(name, other, half) for name in names]
+        # Two independent assignments agree for half of 400, give or take three standard deviations of 10.
+        assert 170 < sum(a == b for a, b in zip(drawn[0], there, strict=True)) < 230
 
 
 def test_about_the_share_asked_for_is_in_the_control_group_and_another_salt_takes_others(lists):
