@@ -27,6 +27,7 @@ from pipeline.demo_bank.market import RATE_SLOTS, Market, Season
 from pipeline.demo_bank.noise import spoil
 from pipeline.demo_bank.offers import closes_gap_from, offers
 from pipeline.demo_bank.raw_tables import Numbers, RawWeek, dates
+from pipeline.demo_bank.returning import returns_truth
 from pipeline.demo_bank.surveys import surveys
 
 
@@ -79,6 +80,10 @@ class Bank:
         states = self.states
         who = np.flatnonzero(states.here & (states.status != CLOSED) & self._history.in_band())
         return truth_of(who, self.customers, states, self._pressure(who))
+
+    def returns_truth(self) -> pa.Table:
+        """The truth about who settled elsewhere, on this Monday, before the week is lived."""
+        return returns_truth(self.customers, self.states, self._monday, self.week)
 
     def opening_week(self) -> Week:
         """The records before the first week: everybody who is here, valued on the Sunday before."""
@@ -174,7 +179,7 @@ class Bank:
         flows.mature()
         flows.money_in()
         flows.money_out()
-        closed = leaving.move_money()
+        closed = leaving.move_money(self.week)
         flows.sweep()
         if self.week >= closes_gap_from(self.weeks):
             flows.take_offer()

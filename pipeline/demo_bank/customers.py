@@ -83,7 +83,8 @@ class States:
 
     ``anchor`` is the AUM in cents to which ordinary money flows return. A drain takes ``depth`` of
     ``start_aum`` in ``length`` weeks, of which ``done`` are behind; ``gone`` cents have left. ``detour``
-    cents are at another bank for a while, ``rush`` cents are here for a while.
+    cents are at another bank for a while, ``rush`` cents are here for a while. ``taken`` cents are where the
+    customer settled ``settled_weeks`` ago, ``left_for`` the place of the reason among hazards.REASONS.
     """
 
     def __init__(self, customers: Customers, draws: Draws) -> None:
@@ -97,6 +98,7 @@ class States:
         self.status, self.stage, self.cause = np.zeros((3, customers.count), dtype=np.int64)
         self.length, self.done, self.gone, self.away_weeks = np.zeros((4, customers.count), dtype=np.int64)
         self.detour, self.detour_weeks, self.rush = np.zeros((3, customers.count), dtype=np.int64)
+        self.taken, self.settled_weeks, self.left_for = np.zeros((3, customers.count), dtype=np.int64)
 
     @property
     def alive(self) -> Bools:
@@ -109,6 +111,7 @@ class States:
         self.salary_unrest *= p.SALARY_STOPS.decay
         self.detour_weeks[self.detour > 0] += 1
         self.away_weeks[self.stage == AWAY] += 1
+        self.settled_weeks[self.taken > 0] += 1
 
     def suffer_shocks(self, customers: Customers, draws: Draws) -> Ints:
         """Complaints, salaries that stop, deaths, freezes, opt-outs; returns whose bank record changed."""

@@ -14,6 +14,7 @@ from pipeline.demo_bank.bank import Bank, Week
 from pipeline.demo_bank.hazards import REASONS
 from pipeline.demo_bank.market import MONTHS, SHELF
 from pipeline.demo_bank.raw_tables import codes
+from pipeline.demo_bank.returning import RETURNS
 from pipeline.demo_bank.surveys import satisfaction_truth
 
 WEEKS_PER_FILE = 13
@@ -51,9 +52,13 @@ def write_demo_bank(
     bank = Bank(customers, weeks, seed, last_monday)
     waiting = [bank.opening_week()]
     (out / "truth").mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(out / "truth" / "weekly.parquet", TRUTH, compression="zstd") as truths:
+    with (
+        pq.ParquetWriter(out / "truth" / "weekly.parquet", TRUTH, compression="zstd") as truths,
+        pq.ParquetWriter(out / "truth" / "returns.parquet", RETURNS, compression="zstd") as returns,
+    ):
         for week in range(1, weeks + 1):
             write_truth(bank, truths)
+            returns.write_table(bank.returns_truth())
             waiting.append(bank.advance())
             if week % WEEKS_PER_FILE == 0 or week >= weeks - weekly:
                 write_extracts(out, waiting)
@@ -61,6 +66,7 @@ def write_demo_bank(
             if progress:
                 progress(week, weeks)
         write_truth(bank, truths)
+        returns.write_table(bank.returns_truth())
     write_json(out / "truth" / "satisfaction.json", satisfaction_truth(bank.customers))
     write_csv(bank.managers.table(), out / "rm_info.csv")
     write_products(out)

@@ -10,9 +10,10 @@ from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.hazards import LIFE_EVENT, Pressure, share_gone
 from pipeline.demo_bank.ledger import ELSEWHERE, REDEEM_LANE, Ledger, round_to
 from pipeline.demo_bank.market import DEMAND, DOLLAR_TERM, DOLLARS, LIQUIDATION_ORDER
+from pipeline.demo_bank.returning import come_back_chance, former, settled_elsewhere
 
 TEST_LANE, DRAIN_LANE, SECOND_DRAIN_LANE, RETURN_LANE, CLOSE_LANE, CLOSE_DOLLAR_LANE = range(40, 46)
-LOOKING_REDEEM_LANE = 46
+LOOKING_REDEEM_LANE, COME_BACK_LANE = 46, 47
 # Where the money goes, by reason (rows follow hazards.REASONS, columns ledger.ELSEWHERE).
 _DESTINATIONS = (
     (0.50, 0.25, 0.20, 0.03, 0.02),
@@ -38,8 +39,9 @@ class Leaving:
         """The Monday's changes of stage, for living customers ``who``, in whose order ``pressure`` stands."""
         # As it was on the Monday: nobody changes twice in a week.
         stage = self.states.stage[who].copy()
-        # After AWAY_WEEKS whoever did not close is a small customer who stays.
+        # After AWAY_WEEKS whoever did not close is a small customer who stays, and may come back later.
         settled = who[(stage == AWAY) & (self.states.away_weeks[who] > p.AWAY_WEEKS)]
+        settled_elsewhere(self.states, settled)
         self.states.stage[settled] = STAYING
         self.states.gone[settled] = 0
         self._call_off(who)
@@ -82,13 +84,14 @@ class Leaving:
         states.stage[who] = DRAINING
         states.length[who] = np.array([weeks for weeks, _ in lengths])[choice]
         states.depth[who] = draws.between("drain depth", who, *p.DRAIN_DEPTH)
-        states.done[who], states.gone[who], states.away_weeks[who] = 0, 0, 0
+        states.done[who], states.gone[who], states.away_weeks[who], states.taken[who] = 0, 0, 0, 0
         states.start_aum[who] = self.ledger.aum(who)
         states.anchor[who] = states.start_aum[who] * (1 - states.depth[who])
         states.paid_salary[draws.chosen("salary follows", who, p.SALARY_FOLLOWS_CHANCE)] = False
 
-    def move_money(self) -> Ints:
+    def move_money(self, week: int) -> Ints:
         """The week's money of those who look, drain, return or close; returns whose account was closed."""
+        self._come_back(former(self.states), week)
         self._test_the_water(self._at(LOOKING))
         self._drain(self._at(DRAINING))
         away = self._at(AWAY)
@@ -151,6 +154,18 @@ class Leaving:
         self.states.anchor[back] = self.states.start_aum[back]
         self.states.stage[back] = STAYING
         self.states.gone[back] = 0
+
+    def _come_back(self, who: Ints, week: int) -> None:
+        """Some who settled elsewhere bring most of it back; they live as before."""
+        states, chance = self.states, come_back_chance(self.customers, self.states, who, week)
+        back = self.draws.chosen("comes back", who, chance)
+        part = self.draws.between("comes back with", back, *p.COME_BACK_PART)
+        cents = round_to(states.taken[back] * part, 100_00).astype(np.int64)
+        self.ledger.book(
+            COME_BACK_LANE, back, cents, "transfer_in", other="same_name_elsewhere", channel="online"
+        )
+        states.anchor[back] += cents
+        states.taken[back] = 0
 
     def _close(self, settled: Ints) -> Ints:
         """Some of the settled close: every product is redeemed and every account paid out."""
