@@ -88,7 +88,7 @@ def test_an_assignment_holds_whatever_the_period_says(make_score, make_week, lis
 )
 def test_how_long_an_assignment_holds(make_score, make_week, lists, monday, weeks, until):
     week = make_week(monday)
-    week = type(week)(monday, weeks, week.response_rate)
+    week = type(week)(monday, weeks, week.response)
     assert verdicts([make_score("a")], lists, week)["a"][3] == until
 
 
