@@ -66,6 +66,11 @@ def settings_of_money(settings: Settings, chosen: Mapping[str, Any]) -> Iterator
                 f"segments: the rule {segment.name!r} asks for value, and with counts = 'customers' there is "
                 "none, so that it fits nobody. Leave it out"
             )
+    if len(settings.lists.channels) > 1:
+        yield (
+            "lists.channels: which of several is best is a question of money, and with counts = 'customers' "
+            "there is none. Leave one"
+        )
     for name in OF_MONEY:
         table, _, key = name.partition(".")
         inner = chosen.get(table, {})
@@ -112,6 +117,9 @@ def _service(settings: Settings) -> Iterator[str]:
     steps = settings.next_steps.bank_rules + settings.next_steps.rules
     named = [("next_steps: a next step", "tier", step.tiers) for step in steps]
     named += [("next_steps: a next step", "segment", step.segments) for step in steps]
+    for channel in settings.lists.channels:
+        what = f"lists.channels: {channel.name!r}"
+        named += [(what, "tier", channel.tiers), (what, "segment", channel.segments)]
     for standard in settings.service_standards:
         chosen = {"segment": standard.segments, "tier": standard.tiers, "channel": standard.channels}
         named += [("service_standards: a standard", kind, names) for kind, names in chosen.items()]

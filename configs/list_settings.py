@@ -1,11 +1,18 @@
 """Settings of the weekly lists: their length and order, who is kept off, and the control group."""
 
 from math import ceil
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from configs.strict import Amount, Count, Listed, Named, Place, Share, Strict
+from configs.errors import did_you_mean
+from configs.published import Score
+from configs.reason_groups import GROUPS
+from configs.strict import Amount, Count, Listed, Named, Place, Sentences, Share, Strict
+
+ChannelName = Literal["phone", "message", "visit", "offer"]
+CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
+MadeBy = Literal["manager", "branch_head"]
 
 
 class Occasions(Strict):
@@ -21,12 +28,59 @@ class Occasions(Strict):
     complaint: bool
 
 
+class Channel(Strict):
+    """One way to contact the customers of a list, with what is assumed of it before outcomes are known.
+
+    ``response``: what one contact achieves, as a multiple of a call's ``profit.success_rate``. ``places``:
+    how much of a list's weekly capacity one takes. ``cost``: of one, in base currency; where none is named,
+    that many times ``profit.call_cost``. It may go to who is of one of ``tiers``, in one of
+    ``segments`` and has one of ``reasons`` (groups); what is empty asks for nothing.
+    """
+
+    name: ChannelName
+    response: Annotated[float, Field(gt=0, le=10)]
+    places: Annotated[float, Field(ge=0.01, le=20)]
+    cost: Amount | None = None
+    made_by: MadeBy = "manager"
+    tiers: Sentences = ()
+    segments: Sentences = ()
+    reasons: Sentences = ()
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for name in self.reasons:
+            if name not in GROUPS:
+                raise ValueError(f"unknown reason {name!r}. {did_you_mean(name, GROUPS)}")
+        return self
+
+    @property
+    def fits_everybody(self) -> bool:
+        return not (self.tiers or self.segments or self.reasons)
+
+    def fits(self, score: Score) -> bool:
+        return (
+            (not self.tiers or score.tier in self.tiers)
+            and (not self.segments or score.segment in self.segments)
+            and (not self.reasons or any(reason.group in self.reasons for reason in score.reasons))
+        )
+
+    @property
+    def percent_of_place(self) -> int:
+        """Hundredths of a place that one contact takes, so that sums of places are exact."""
+        return round(100 * self.places)
+
+    def cost_of_one(self, call_cost: float) -> float:
+        """Base currency."""
+        return call_cost * self.places if self.cost is None else self.cost
+
+
 class Lists(Strict):
     """Length and order of a manager's weekly list, and the control group beside it; docs/lists.md.
 
     ``talked`` has, by channel, the outcomes of the bank's own contacts in which the customer was reached; of
     other channels it is ``answered`` alone, and an empty text is an outcome that nobody noted.
     ``control_group_period``: of the calendar, through which a customer stays in the control group.
+    ``channels`` are those through which lists contact customers, each named once.
     ``household_cool_down``: a contact with one member of a household gives the others quiet too.
     """
 
@@ -43,6 +97,19 @@ class Lists(Strict):
     control_group_period: Literal["quarter", "half_year", "year"]
     salt: str
     min_group: Count
+    channels: Listed[Channel]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [channel.name for channel in self.channels]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{names.count(name)} channels are named {name!r}. Leave one of them")
+        if not any(channel.fits_everybody for channel in self.channels):
+            raise ValueError(
+                "no channel is for everybody, so that some customers could never be contacted. Leave tiers, "
+                "segments and reasons out of one of the channels"
+            )
+        return self
 
     def capacity_of(self, customers: int) -> int:
         """The places of a list of nobody's own capacity, for the number of customers it is chosen from."""

@@ -153,6 +153,7 @@ def settings_of(settings: Settings) -> dict[str, Any]:
     """The settings kept with a model, as plain JSON; without the salt and what changes no byte of it."""
     dump = settings.model_dump(mode="json", exclude=NOT_IN_MODELS)
     del dump["training"]["threads"], dump["lists"]["salt"], dump["lists"]["control_group_period"]
+    del dump["lists"]["channels"]
     # A setting that is gone and one under its first name: a model's id rests on every byte of these lines.
     dump["training"]["half_life_weeks"] = 0
     dump["lists"]["held_out"] = dump["lists"].pop("control_group_share")
