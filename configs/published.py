@@ -197,7 +197,8 @@ class Decision:
     ``decision`` and ``why`` are codes of DECISIONS; branch and manager are those of the list, the branch's
     own where ``manager_id`` is None. ``expected_value_minor`` is the money that a call is expected to keep.
     ``until`` is the first Monday on which a cool-down or an assignment no longer holds; ``assigned_on`` the
-    Monday of the assignment to the list or the control group, None without one.
+    Monday of the assignment to the list or the control group, None without one. ``channel`` says how to
+    contact who is listed, ``rests_on`` what the expected value rests on.
     """
 
     customer_id: str
@@ -211,6 +212,8 @@ class Decision:
     assigned_on: date | None = None
     next_step_en: str | None = None
     next_step_zh: str | None = None
+    channel: str | None = None
+    rests_on: str | None = None
 
     def part_of_list(self, score: Score) -> ListPart:
         """The part of the list; a follow-up that was promised is of this week whatever the risk."""

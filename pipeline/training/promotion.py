@@ -5,7 +5,6 @@ MLflow's alias only repeats it. Each step is an entry; what it decides and its e
 """
 
 import hashlib
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from configs.errors import DataError, did_you_mean
+from configs.people import name_of, same_person
 from models.bundle import Bundle, load
 from models.smoke_test import smoke_test
 from pipeline.artefacts import read_json, write_json
@@ -260,8 +260,8 @@ def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str
         raise DataError(f"nobody trained model {model_id} here: the audit log has no entry. Train it first.")
     if champions and champions[-1] == model_id:
         raise DataError(f"model {model_id} is the champion already.")
-    name = _name(by)
-    if name.casefold() in {_name(trainer).casefold() for trainer in trainers}:  # ＬＩ Na is li na
+    name = name_of(by)
+    if any(same_person(name, trainer) for trainer in trainers):
         details = {"objections": [f"{name} trained it"], "champion": champions[-1] if champions else None}
         with audit_log(bank) as record:
             record.note(name, REFUSED, model_id, details | {"entered_by": bank.user})
@@ -289,7 +289,7 @@ def roll_back(bank: Context, by: str) -> str:
     _smoke_tested(bank, previous)
     with audit_log(bank) as record:
         record.expect(champions)
-        record.note(_name(by), ROLLED_BACK, present, {"back_to": previous, "entered_by": bank.user})
+        record.note(name_of(by), ROLLED_BACK, present, {"back_to": previous, "entered_by": bank.user})
         registry.promote(bank.data, bank.settings.bank, previous)
     return previous
 
@@ -325,11 +325,3 @@ def _smoke_tested(bank: Context, model_id: str) -> Bundle:
         smoke_test(folder, bank.bundle_key, bank.settings.promotion.smoke_test_seconds)
         counts["model"] = model_id
     return bundle
-
-
-def _name(by: str) -> str:
-    """A person's name as it is written down. Raises DataError for none."""
-    name = " ".join(unicodedata.normalize("NFKC", by).split())
-    if not name:
-        raise DataError("somebody must stand for this. Say who with BY=<name>.")
-    return name

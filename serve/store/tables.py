@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from configs.published import HORIZONS
-from serve.store import alarm_tables, branch_tables, notification_tables
+from serve.store import alarm_tables, branch_tables, campaign_tables, notification_tables
 from serve.store.columns import CONFIDENTIAL, INTERNAL, PERSONAL, PUBLIC, Id
 from serve.store.columns import column as _column
 from serve.store.columns import customer as _customer
@@ -134,6 +134,10 @@ decisions = _table(
     _column("next_step_en", sa.Text, CONFIDENTIAL, "what to do next, in English; empty for who is not listed",
             nullable=True),
     _column("next_step_zh", sa.Text, CONFIDENTIAL, "what to do next, in Chinese; likewise", nullable=True),
+    _column("channel", sa.String, CONFIDENTIAL, "how to contact the customer; empty for who is not listed",
+            nullable=True),
+    _column("rests_on", sa.String, CONFIDENTIAL,
+            "what the expected value rests on: setting, everybody, reason, risk or stage", nullable=True),
     sa.ForeignKeyConstraint(["run_version", "customer_id"], ["scores.run_version", "scores.customer_id"]),
     sa.ForeignKeyConstraint(["run_version", "manager_id"], ["managers.run_version", "managers.manager_id"]),
     sa.Index("decisions_of_manager", "run_version", "manager_id", "rank"),
@@ -237,6 +241,15 @@ assignments = _table(
             "average AUM before that Monday, by the label; likewise", nullable=True),
     _column("lost_minor", sa.BigInteger, CONFIDENTIAL, "the part of it that left, 0 for who stayed; likewise",
             nullable=True),
+    _column("lifecycle_stage", sa.String, CONFIDENTIAL, "the customer's stage on that Monday", nullable=True),
+    _column("risk_30d", sa.Float, CONFIDENTIAL, "within 30 days, on that Monday; empty where not known",
+            nullable=True),
+    _column("channel", sa.String, CONFIDENTIAL, "how the list said to contact the customer", nullable=True),
+    _column("left_early", sa.Boolean, CONFIDENTIAL,
+            "the customer left within 30 days; known before the rest, empty until then", nullable=True),
+    _column("reached", sa.Boolean, CONFIDENTIAL,
+            "a contact within the outcome window in which the customer was reached; empty until it is known",
+            nullable=True),
     sa.Index("assignments_until", "until"),
 )
 
@@ -301,6 +314,8 @@ ended_sessions = _table(
 notifications, announcements = notification_tables.notifications, notification_tables.announcements
 branch_figures, tier_watches = branch_tables.branch_figures, branch_tables.tier_watches
 handovers, handover_acceptances = branch_tables.handovers, branch_tables.handover_acceptances
+campaigns, campaign_members = campaign_tables.campaigns, campaign_tables.campaign_members
+campaign_results = campaign_tables.campaign_results
 OF_OPERATORS = (alarm_tables.alarms, alarm_tables.command_runs)  # since version 0002
 
 # Children first: the order in which a run's rows can be deleted.

@@ -42,7 +42,7 @@ def test_the_migrations_end_with_the_tables_as_declared(engine):
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0008", "0007"
+revision, down_revision = "0009", "0008"
 def upgrade():
     op.add_column("runs", sa.Column("region", sa.String, server_default="north"))
 """
@@ -51,9 +51,9 @@ def upgrade():
 def install_later_software(monkeypatch, tmp_path):
     """Software with one version more, whose step adds a column."""
     shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0008_region.py").write_text(NEXT)
+    (tmp_path / "migrations" / "versions" / "0009_region.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
-    monkeypatch.setattr(schema, "VERSION", "0008")
+    monkeypatch.setattr(schema, "VERSION", "0009")
 
 
 def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
@@ -64,11 +64,11 @@ def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
     before = [whole(published, run_id) for run_id in (None, "run-0", "run-1")]
     install_later_software(monkeypatch, tmp_path)
     with Store(store_url) as store:
-        with pytest.raises(DataError, match=r"version 0007, this software needs 0008\. Run make migrate\."):
+        with pytest.raises(DataError, match=r"version 0008, this software needs 0009\. Run make migrate\."):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert [store.migrate(), store.migrate()] == [["0008"], []]
+        assert [store.migrate(), store.migrate()] == [["0009"], []]
         assert [whole(store, run_id) for run_id in (None, "run-0", "run-1")] == before
     with read(engine) as connection:
         assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
@@ -92,7 +92,12 @@ FIRST_CONTACTS = (
 LATER = (
     *(*tables.OF_OPERATORS, tables.announcements, tables.branch_figures, tables.tier_watches),
     *(tables.handovers, tables.handover_acceptances),
+    *(tables.campaign_results, tables.campaign_members, tables.campaigns),
 )
+OF_CALLS = {
+    "assignments": ("lifecycle_stage", "risk_30d", "channel", "left_early", "reached"),
+    "decisions": ("channel", "rests_on"),
+}
 
 
 def test_a_store_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(published, engine, store_url):
@@ -112,6 +117,9 @@ def test_a_store_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(publ
         for name in ("risk_own", "segment", "household_id", "contact_due_on"):
             connection.execute(text(f"ALTER TABLE scores DROP COLUMN {name}"))
         connection.execute(text("ALTER TABLE coverage DROP COLUMN asked"))
+        for table, names in OF_CALLS.items():
+            for name in names:
+                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
         connection.execute(text("UPDATE schema_version SET version_num = '0001'"))
     with Store(store_url) as store:
         with pytest.raises(DataError, match="Run make migrate"):
