@@ -12,14 +12,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from configs.dates import WEEK, latest_monday
 from configs.errors import did_you_mean
+from configs.list_settings import ChannelName
 from configs.published import AHEAD_DAYS, STAGES
 from configs.reason_groups import GROUPS
 from configs.segments import LEVELS
 from configs.strict import MOST
 from configs.tables import PRODUCT_CLASSES
 
-Channel = Literal["phone", "message", "visit", "offer"]
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
 State = Literal["draft", "approved", "sent", "ended", "refused", "withdrawn"]
 STATES: tuple[State, ...] = get_args(State)
 LONGEST_CAMPAIGN = timedelta(weeks=26)
@@ -122,7 +121,7 @@ class Plan(_Plain):
     title: str = Field(min_length=1, max_length=120)
     rule: AudienceRule = AudienceRule()
     size: Annotated[int, Field(ge=1, le=LARGEST)]
-    channel: Channel
+    channel: ChannelName
     starts_on: Monday
     ends_on: Monday
     control_share: Annotated[float, Field(ge=0, le=MOST_CONTROL)]

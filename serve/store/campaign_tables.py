@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from configs.campaigns import ARMS, CHANNELS, LEFT_OUT
+from configs.campaigns import ARMS, LEFT_OUT
+from configs.list_settings import CHANNELS
 from serve.store.columns import CONFIDENTIAL, INTERNAL, PERSONAL, Id, column, customer, table
 
 # fmt: off
