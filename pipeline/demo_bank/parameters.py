@@ -109,11 +109,11 @@ SALARY_FOLLOWS_CHANCE = 0.70  # the salary goes with the money
 
 # --- Coming back later, of those who settled elsewhere without closing -----------------------------------
 SETTLED_WEEKS = 4  # nobody in the first weeks: the label of their leaving may still see them
-COME_BACK_CHANCE = 0.012  # then, times:
-COME_BACK_REASON = (1.0, 1.6, 2.2, 1.3, 0.4, 0.6, 0.2)  # why they left, in the order of hazards.REASONS
+COME_BACK_CHANCE = 0.013  # then, times:
+COME_BACK_REASON = (1.0, 1.4, 2.5, 1.4, 0.25, 0.5, 0.1)  # why they left, in the order of hazards.REASONS
 COME_BACK_SATISFACTION = 0.45  # log-multiplier for one standard deviation of satisfaction in the first life
-COME_BACK_CLASSES = 0.15  # the same for each product class liked more than three
-COME_BACK_NEW = 0.5  # whoever opened the account within the period
+COME_BACK_CLASSES = 0.25  # the same for each product class liked more than three
+COME_BACK_NEW = 0.4  # whoever opened the account within the period
 COME_BACK_CALLED = 2.0  # while an answered call works
 COME_BACK_HALF_LIFE = 40.0  # weeks
 COME_BACK_PART = (0.7, 1.0)  # of what left
