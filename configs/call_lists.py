@@ -93,9 +93,10 @@ class Week:
 
     ``experiment_weeks``: how long an assignment holds, at least. ``reached``: the last day of a contact in
     which the customer was reached, before the Monday. ``last_occasion``: the last day on which something
-    came up that ends a cool-down. ``least_value_minor``: what a call must be expected to keep. ``selected``:
-    who was listed or in the control group the week before. ``assignments``: those made before the Monday that
-    still hold. ``follow_up``: the day on which to call again, of customers with whom that was agreed.
+    came up that ends a cool-down. ``least_value_minor``: what any contact must be expected to keep, and
+    ``costs_minor``, by channel, to pay for itself. ``selected``: who was listed or in the control group the
+    week before. ``assignments``: those made before the Monday that still hold. ``follow_up``: the day on
+    which to call again, of customers with whom that was agreed.
     """
 
     snapshot_date: date
@@ -107,6 +108,7 @@ class Week:
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     last_occasion: Mapping[str, date] = field(default_factory=dict)
     least_value_minor: int = 0
+    costs_minor: Mapping[str, int] = field(default_factory=dict)
     follow_up: Mapping[str, date] = field(default_factory=dict)
     households: HouseholdFacts = field(default_factory=HouseholdFacts)
 

@@ -23,8 +23,11 @@ DECISIONS: dict[str, dict[str, str]] = {
         "contacted": "was reached less than lists.cool_down_weeks ago, and nothing came up since",
         "household_contacted": "another member of the household was, and lists.household_cool_down is set",
     },
+    "do_not_disturb": {
+        "harms": "by the bank's own outcomes a contact makes customers like this one likelier to leave"
+    },
     "not_paying": {
-        "keeps_less": "a call is expected to keep less than it costs, or less than lists.least_value"
+        "keeps_less": "a contact is expected to keep less than it costs, or less than lists.least_value"
     },
     "household": {
         "one_call": "another member of the household is listed, in whose case a call keeps more",

@@ -111,6 +111,11 @@ class Lists(Strict):
             )
         return self
 
+    @property
+    def responses(self) -> dict[str, float]:
+        """By channel what a contact does, as a multiple of what a call does."""
+        return {channel.name: channel.response for channel in self.channels}
+
     def capacity_of(self, customers: int) -> int:
         """The places of a list of nobody's own capacity, for the number of customers it is chosen from."""
         # 0.28 × 25 is 7.000000000000001 in floats; the small step back keeps that 7.

@@ -195,10 +195,11 @@ class Decision:
     """One row per cohort customer of a run: whether to call this week, and why.
 
     ``decision`` and ``why`` are codes of DECISIONS; branch and manager are those of the list, the branch's
-    own where ``manager_id`` is None. ``expected_value_minor`` is the money that a call is expected to keep.
-    ``until`` is the first Monday on which a cool-down or an assignment no longer holds; ``assigned_on`` the
-    Monday of the assignment to the list or the control group, None without one. ``channel`` says how to
-    contact who is listed, ``rests_on`` what the expected value rests on.
+    own where ``manager_id`` is None. ``expected_value_minor`` is the money that a contact is expected to
+    keep. ``until`` is the first Monday on which a cool-down or an assignment no longer holds; ``assigned_on``
+    the Monday of the assignment to the list or the control group, None without one. ``channel`` is that of
+    the contact, in the control group of the one that there would be; ``rests_on`` says what is known of its
+    effect (configs.response.RESTS_ON), also where that is harm.
     """
 
     customer_id: str

@@ -47,14 +47,15 @@ def choose_lists(
     response = learnt_response(bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, response, known_reached)
-    least = least_value(bank.settings)
-    week = replace(week, last_occasion=publication.last_occasion, least_value_minor=least)
+    least, costs = least_value(bank.settings), costs_of(bank.settings)
+    occasions = publication.last_occasion
+    week = replace(week, last_occasion=occasions, least_value_minor=least, costs_minor=costs)
     week = under_newest_numbers(week, newest_numbers(tables))
     week = with_households(week, publication.households, lists)
     scores = with_contact_due(bank.settings, tables, publication.scores, monday, week.opted_out)
     publication = replace(publication, scores=scores)
     chosen = choose(publication.scores, publication.managers, lists, week)
-    log_unpaying(chosen, week.least_value_minor)
+    log_unpaying(chosen, max(least, min(costs.values(), default=0)))
     with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
     return replace(publication, run=_with_lists(publication.run, week)), with_steps
 
@@ -96,11 +97,22 @@ def under_newest_numbers(week: Week, numbers: Numbers) -> Week:
 
 
 def least_value(settings: Settings) -> int:
-    """The money (minor units) that a call must be expected to keep: its cost, or the bank's own floor."""
+    """The bank's own floor of the money (minor units) that any contact must be expected to keep."""
+    return _minor(settings.lists.least_value) if settings.counts == "money" else 0
+
+
+def costs_of(settings: Settings) -> dict[str, int]:
+    """By channel the money (minor units) that a contact must keep to pay for itself."""
     if settings.counts != "money":
-        return 0
-    pays = settings.profit.call_cost / settings.profit.margin
-    return ceil(round(100 * max(pays, settings.lists.least_value), 6))
+        return {}
+    call_cost, margin = settings.profit.call_cost, settings.profit.margin
+    return {
+        channel.name: _minor(channel.cost_of_one(call_cost) / margin) for channel in settings.lists.channels
+    }
+
+
+def _minor(amount: float) -> int:
+    return ceil(round(100 * amount, 6))
 
 
 def log_unpaying(lists: Sequence[CallList], least_minor: int) -> None:
@@ -113,7 +125,7 @@ def log_unpaying(lists: Sequence[CallList], least_minor: int) -> None:
     ]
     if unpaying and not any(call_list.listed for call_list in lists):
         log.warning(
-            "lists     nobody is listed: a call must be expected to keep %s (profit.call_cost / "
+            "lists     nobody is listed: a contact must be expected to keep %s (its cost / "
             "profit.margin, or lists.least_value), and the most that one keeps is %s. Set them to the bank's "
             "own figures.",
             f"{least_minor / 100:,.0f}", f"{max(unpaying) / 100:,.0f}",

@@ -5,15 +5,27 @@ be measured. docs/lists.md has the rules and the reason why an effect estimated 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from configs.call_lists import Assignment, CallList, Portfolio, Week, call_list_of, portfolios
-from configs.list_settings import Lists
+from configs.list_settings import Channel, Lists
 from configs.published import Decision, Manager, Score
 from pipeline.lists.control_group import assignment_of, monday_from
 from pipeline.lists.households import customers_to_call, first_of_each
+from pipeline.lists.places import (
+    PLACE,
+    ChannelOption,
+    Gain,
+    gains_of,
+    in_order,
+    option_of,
+    options_of,
+    paying,
+    selected,
+    stayers_up,
+)
 
 
 def choose(
@@ -21,9 +33,10 @@ def choose(
 ) -> tuple[CallList, ...]:
     """One list per manager and per branch with customers in nobody's charge, sorted by branch, then manager.
 
-    A list is filled up to the weekly capacity by the money that a call is expected to keep, as long as a call
-    pays. Of a household one member is listed, on whichever list. A list without a manager, and
-    that of one whom the bank did not deliver, holds ``Lists.capacity_of`` its customers.
+    A list is filled up to the weekly capacity by the money that contacts are expected to keep, less what they
+    cost, per place, as long as they pay. Of a household one member is listed, on whichever list. A list
+    without a manager, and that of one whom the bank did not deliver, has ``Lists.capacity_of`` its customers
+    places.
     """
     of_managers = portfolios(scores, complete_managers(scores, managers, lists))
     decided = _decided([_candidates(portfolio, lists, week) for portfolio in of_managers], lists, week)
@@ -50,8 +63,9 @@ def complete_managers(scores: Iterable[Score], managers: Iterable[Manager], list
 def decide(portfolio: Portfolio, lists: Lists, week: Week) -> tuple[Decision, ...]:
     """One row per customer of the portfolio, by customer_id.
 
-    Whoever is to be called again comes first. Of the others as many are listed as there is room for, by the
-    money that a call is expected to keep, of those whose call pays; those of ``this_week`` before the rest.
+    Whoever is to be called again comes first. Of the others those are listed for whom there is room, whom a
+    contact does no harm and in whose case it pays; those of ``this_week`` before the rest, and in each part
+    by the money that the contact is expected to keep.
     """
     (decisions,) = _decided([_candidates(portfolio, lists, week)], lists, week)
     return decisions
@@ -63,6 +77,7 @@ class _Verdict:
     why: str
     rank: int | None = None
     until: date | None = None
+    option: ChannelOption | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +85,8 @@ class _Candidates:
     """Whom a portfolio's list can hold: the promised follow-ups, and the queue for what is left of the room.
 
     ``verdicts`` are those on everybody else; ``stayers`` were selected the week before, or one of their
-    household was.
+    household was. ``options``: of everybody, in the queue those that pay; the best first. ``room`` is in
+    percent of a place.
     """
 
     portfolio: Portfolio
@@ -79,38 +95,49 @@ class _Candidates:
     queue: tuple[Score, ...]
     room: int
     stayers: frozenset[str]
+    options: Mapping[str, Sequence[ChannelOption]]
+
+    def gains(self, scores: Sequence[Score]) -> list[Gain]:
+        """What contacts with these customers of the queue gain, the best use of a place first."""
+        risk = {score.customer_id: score.risk for score in scores}
+        return in_order(
+            (gain for score in scores for gain in gains_of(score, self.options[score.customer_id])), risk
+        )
 
 
 def _candidates(portfolio: Portfolio, lists: Lists, week: Week) -> _Candidates:
     manager = portfolio.manager
     room = manager.weekly_capacity if manager else lists.capacity_of(len(portfolio.customers))
-    follow_up = _follow_up(portfolio.customers, week)
+    options = {score.customer_id: options_of(score, lists, week) for score in portfolio.customers}
+    follow_up = _follow_up(portfolio.customers, options, week)
     following_up = {score.customer_id for score in follow_up}
     verdicts, free = dict[str, _Verdict](), list[Score]()
     for score in portfolio.customers:
-        if score.customer_id in following_up:
+        name = score.customer_id
+        if name in following_up:
             continue
-        verdict = _kept_off(score, lists, week) or _not_paying(score, week)
+        verdict = _kept_off(score, lists, week) or _no_contact(options[name], week)
         if verdict:
-            verdicts[score.customer_id] = verdict
+            verdicts[name] = verdict
         else:
             free.append(score)
-    free.sort(key=lambda score: _rank_key(score, week))
+            options[name] = paying(options[name], week)
+    free.sort(key=lambda score: _rank_key(score, options[score.customer_id][:1]))
     stayers = (
         score.customer_id
         for score in free
         if score.customer_id in week.selected or score.household_id in week.households.selected
     )
-    room = max(0, room - len(follow_up))
-    return _Candidates(portfolio, verdicts, tuple(follow_up), tuple(free), room, frozenset(stayers))
+    room = max(0, PLACE * room - _call(lists).percent_of_place * len(follow_up))
+    return _Candidates(portfolio, verdicts, tuple(follow_up), tuple(free), room, frozenset(stayers), options)
 
 
 def _decided(candidates: Sequence[_Candidates], lists: Lists, week: Week) -> list[tuple[Decision, ...]]:
     """The decisions of each portfolio, after the member of each household to call was found among all."""
     queues = [(queue := first_of_each(each.queue), _placed(queue, each, lists)) for each in candidates]
     order = {
-        score.customer_id: _rank_key(score, week)
-        for queue, _ in queues
+        score.customer_id: _rank_key(score, each.options[score.customer_id][:1])
+        for each, (queue, _) in zip(candidates, queues, strict=True)
         for score in queue
         if score.household_id
     }
@@ -131,7 +158,7 @@ def _decided(candidates: Sequence[_Candidates], lists: Lists, week: Week) -> lis
     return [
         tuple(
             _decision(
-                each.portfolio,
+                each,
                 score,
                 verdict_of.get(score.customer_id) or _passed_over(chosen.get(score.household_id or "")),
                 assignment_of(score, lists, week),
@@ -145,8 +172,8 @@ def _decided(candidates: Sequence[_Candidates], lists: Lists, week: Week) -> lis
 
 def _placed(queue: Sequence[Score], candidates: _Candidates, lists: Lists) -> set[str]:
     """Those of the queue with a place if nobody were in the control group."""
-    names = [score.customer_id for score in queue]
-    return set(_stayers_up(names, lists, candidates.stayers)[: candidates.room])
+    gains = candidates.gains(queue)
+    return {*selected(stayers_up(gains, candidates.stayers, lists.stay_places), candidates.room)}
 
 
 def _verdicts(
@@ -158,18 +185,16 @@ def _verdicts(
         for score in candidates.queue
         if members.get(score.household_id or "", score.customer_id) == score.customer_id
     ]
-    queue = [score.customer_id for score in free]
     assignments = {score.customer_id: assignment_of(score, lists, week) for score in free}
-    stayers_up = _stayers_up(queue, lists, candidates.stayers)
-    ranked = dict(_ranked(queue, candidates.room, assignments, stayers_up))
-    later = {score.customer_id for score in free if score.list_part == "if_time"}
-    listed = [name for name in queue if ranked[name].decision == "listed"]
-    places = enumerate(sorted(listed, key=lambda name: name in later), start=len(candidates.follow_up) + 1)
+    ranked = dict(_ranked(candidates.gains(free), candidates, assignments, lists))
+    listed = [score for score in free if ranked[score.customer_id].decision == "listed"]
+    listed.sort(key=lambda score: _place_key(score, ranked[score.customer_id].option))
+    places = enumerate(listed, start=len(candidates.follow_up) + 1)
     follow_up = {
-        score.customer_id: _Verdict("listed", "follow_up", rank)
+        score.customer_id: _Verdict("listed", "follow_up", rank, option=option_of(score, _call(lists), week))
         for rank, score in enumerate(candidates.follow_up, start=1)
     }
-    by_rank = {name: replace(ranked[name], rank=rank) for rank, name in places}
+    by_rank = {score.customer_id: replace(ranked[score.customer_id], rank=rank) for rank, score in places}
     return {**candidates.verdicts, **follow_up, **ranked, **by_rank}
 
 
@@ -198,7 +223,9 @@ def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
     return _Verdict("cooled_down", why, until=again) if week.snapshot_date < again else None
 
 
-def _follow_up(customers: Iterable[Score], week: Week) -> list[Score]:
+def _follow_up(
+    customers: Iterable[Score], options: Mapping[str, Sequence[ChannelOption]], week: Week
+) -> list[Score]:
     """The customers to be called again, the day agreed longest ago first; nobody who opted out."""
     agreed = [
         score
@@ -206,80 +233,82 @@ def _follow_up(customers: Iterable[Score], week: Week) -> list[Score]:
         if score.customer_id in week.follow_up
         and not (score.marketing_opt_out or score.customer_id in week.opted_out)
     ]
-    agreed.sort(key=lambda score: (week.follow_up[score.customer_id], _rank_key(score, week)))
+    agreed.sort(
+        key=lambda score: (
+            week.follow_up[score.customer_id],
+            _rank_key(score, options[score.customer_id][:1]),
+        )
+    )
     return agreed
 
 
-def _not_paying(score: Score, week: Week) -> _Verdict | None:
-    """None of a call that pays."""
-    pays = _expected_value(score, week) >= week.least_value_minor
-    return None if pays else _Verdict("not_paying", "keeps_less")
+def _call(lists: Lists) -> Channel:
+    """The channel of a follow-up: a call, or where the bank makes none on lists what is for everybody."""
+    for_everybody = [channel for channel in lists.channels if channel.fits_everybody]
+    return next((channel for channel in lists.channels if channel.name == "phone"), for_everybody[0])
+
+
+def _no_contact(options: Sequence[ChannelOption], week: Week) -> _Verdict | None:
+    """None where a contact pays; ``options`` are those that do no harm."""
+    if not options:
+        return _Verdict("do_not_disturb", "harms")
+    return None if paying(options, week) else _Verdict("not_paying", "keeps_less")
 
 
 def _ranked(
-    queue: Sequence[str], room: int, assignments: Mapping[str, Assignment], stayers_up: Sequence[str]
+    gains: Sequence[Gain], candidates: _Candidates, assignments: Mapping[str, Assignment], lists: Lists
 ) -> Iterator[tuple[str, _Verdict]]:
-    """The verdict on everybody who may be called; ``queue`` has the best use of time first."""
-    selected, by_value = _selected(stayers_up, room, assignments), _selected(queue, room, assignments)
-    listed = [place for place, name in enumerate(queue) if name in selected]
+    """The verdict on everybody who may be contacted; ``gains`` have the best use of a place first."""
+    control = {name for name, assignment in assignments.items() if assignment.control_group}
+    chosen = selected(stayers_up(gains, candidates.stayers, lists.stay_places), candidates.room, control)
+    by_value = selected(gains, candidates.room, control)
+    queue = [gain.customer_id for gain in gains if gain.level == 0]
+    stays = [place for place, name in enumerate(queue) if name in chosen and name not in by_value]
     for place, name in enumerate(queue):
-        if name not in selected:
-            ahead = name in by_value or place < max(listed, default=0)
+        option, until = chosen.get(name), assignments[name].until
+        if option is None:
+            ahead = name in by_value or place < max(stays, default=0)
             yield name, _Verdict("beyond_capacity", "edge" if ahead else "less_to_keep")
-        elif assignments[name].control_group:
-            yield name, _Verdict("held_out", "drawn", until=assignments[name].until)
+        elif name in control:
+            yield name, _Verdict("held_out", "drawn", until=until, option=option)
         else:
             why = "most_to_keep" if name in by_value else "stays"
-            yield name, _Verdict("listed", why, until=assignments[name].until)
-
-
-def _selected(queue: Sequence[str], room: int, assignments: Mapping[str, Assignment]) -> set[str]:
-    """The customers with a place but for the control group: fewer than ``room`` others stand before.
-
-    Those others are counted without the control group, which takes no place. So a customer's own assignment
-    has no say in the selection, which is what makes the listed and the control group alike.
-    """
-    selected: set[str] = set()
-    for name in queue:
-        if not room:
-            break
-        selected.add(name)
-        room -= not assignments[name].control_group
-    return selected
-
-
-def _stayers_up(queue: Sequence[str], lists: Lists, stayers: Container[str]) -> list[str]:
-    """The queue with whoever was selected last week ``stay_places`` places higher, and first in a tie."""
-    stays = [name in stayers for name in queue]
-    order = sorted(range(len(queue)), key=lambda k: (k - lists.stay_places * stays[k], not stays[k], k))
-    return [queue[k] for k in order]
+            yield name, _Verdict("listed", why, until=until, option=option)
 
 
 def _decision(
-    portfolio: Portfolio, score: Score, verdict: _Verdict, assignment: Assignment, week: Week
+    candidates: _Candidates, score: Score, verdict: _Verdict, assignment: Assignment, week: Week
 ) -> Decision:
     is_new = verdict.decision in ("listed", "held_out") and verdict.why != "follow_up"
     assigned = assignment.assigned_on < week.snapshot_date or is_new
+    portfolio, response = candidates.portfolio, week.response
+    best = next(iter(candidates.options[score.customer_id]), None)
+    shown = verdict.option or best
+    channel = verdict.option.channel if verdict.option else None
+    is_harm = verdict.decision == "do_not_disturb"
     return Decision(
         score.customer_id,
         portfolio.branch_id,
         portfolio.manager.manager_id if portfolio.manager else None,
         verdict.decision,
         verdict.why,
-        _expected_value(score, week),
+        max(0, shown.keeps_minor) if shown else 0,
         verdict.rank,
         verdict.until,
         assignment.assigned_on if assigned else None,
+        channel=channel,
+        rests_on=response.rests_on(score, channel or "phone") if channel or is_harm else None,
     )
 
 
-def _expected_value(score: Score, week: Week) -> int:
-    return round(score.money_at_risk_minor * week.response.share_kept(score))
-
-
-def _rank_key(score: Score, week: Week) -> tuple[int, float, str]:
+def _rank_key(score: Score, best: Sequence[ChannelOption]) -> tuple[int, float, str]:
     """Most money kept first, then the higher risk; the id decides what is left, so that two runs agree."""
-    return -_expected_value(score, week), -score.risk, score.customer_id
+    return -sum(option.keeps_minor for option in best), -score.risk, score.customer_id
+
+
+def _place_key(score: Score, option: ChannelOption | None) -> tuple[bool, tuple[int, float, str]]:
+    """What is of this week first, in each part by the contact that was chosen."""
+    return score.list_part == "if_time", _rank_key(score, [option] if option else [])
 
 
 def _largest(counts: Counter[str]) -> str:

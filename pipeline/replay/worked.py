@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from configs.call_lists import Assignment, CallList, Week
 from configs.response import Response
 from configs.settings import Settings
-from pipeline.lists.call_lists import RECENT, least_value
+from pipeline.lists.call_lists import RECENT, costs_of, least_value
 from pipeline.lists.decisions import choose
 from pipeline.lists.households import with_households
 from pipeline.lists.reached import reached
@@ -49,10 +49,11 @@ def worked_lists(
     week = Week(
         monday,
         settings.label.weeks_to_close,
-        Response(settings.profit.success_rate),
+        Response(settings.profit.success_rate, channels=lists.responses),
         reached=called,
         last_occasion=publication.last_occasion,
         least_value_minor=least_value(settings),
+        costs_minor=costs_of(settings),
         selected=selected,
         assignments={name: held for name, held in assignments.items() if held.until > monday},
     )

@@ -23,7 +23,14 @@ MoneyWritten = Annotated[
     MoneyForm, Query(description="how amounts are written: 575346.65, the text 575346.65, or 57534665")
 ]
 DecisionCode = Literal[
-    "opted_out", "cooled_down", "not_paying", "household", "held_out", "listed", "beyond_capacity"
+    "opted_out",
+    "cooled_down",
+    "do_not_disturb",
+    "not_paying",
+    "household",
+    "held_out",
+    "listed",
+    "beyond_capacity",
 ]  # of configs.codes.DECISIONS
 PageSize = Annotated[int, Query(ge=1, le=500, description="rows of a page")]
 PageCursor = Annotated[

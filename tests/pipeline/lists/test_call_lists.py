@@ -15,6 +15,7 @@ from configs.response import Response
 from pipeline.lists.call_lists import (
     _with_lists,
     check_salt,
+    costs_of,
     least_value,
     log_unpaying,
     with_next_steps,
@@ -157,9 +158,15 @@ def test_a_next_step_begins_with_the_contact_that_is_due():
 def test_a_call_must_keep_what_it_costs():
     """A call of 150 that earns 0.01 of what it keeps must keep 15,000; the bank may want more."""
     profit = {"call_cost": 150, "margin": 0.01}
-    assert least_value(load_settings("demo", {"profit": profit})) == 15_000_00
-    wanted = load_settings("demo", {"profit": profit, "lists": {"least_value": 20_000.5}})
-    assert least_value(wanted) == 20_000_50
+    channels = [
+        {"name": "phone", "response": 1.0, "places": 1.0},
+        {"name": "message", "response": 0.2, "places": 0.1},
+        {"name": "offer", "response": 2.0, "places": 1.0, "cost": 400.0},
+    ]
+    wanted = load_settings("demo", {"profit": profit, "lists": {"channels": channels, "least_value": 99.5}})
+    assert costs_of(wanted) == {"phone": 15_000_00, "message": 1_500_00, "offer": 40_000_00}
+    assert least_value(wanted) == 99_50
+    assert costs_of(load_settings("wallet")) == {}
 
 
 def test_a_week_in_which_no_call_pays_is_said(caplog):
