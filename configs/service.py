@@ -1,6 +1,7 @@
 """Settings from the environment: of the score service (ATTRITION_STORE, …) and of the mail server."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
 from zoneinfo import available_timezones
@@ -18,6 +19,7 @@ DEMO_ISSUER = "attrition-demo"
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _CRM_LINK = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?[/?#][!-z|~]*\{customer_id\}[!-z|~]*")
 Rate = Annotated[str, Field(pattern=r"^[1-9][0-9]*/(second|minute|hour|day)$")]
+_zones = cache(available_timezones)  # reads the head of every file that the machine has of them
 
 
 class ServiceSettings(BaseSettings):
@@ -81,7 +83,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _is_a_zone(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in _zones():
             raise ConfigError(
                 "the service cannot start: ATTRITION_TIME_ZONE is no time zone that this machine knows. "
                 "Write it as Asia/Shanghai, or unset it for UTC."

@@ -5,12 +5,14 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from types import FrameType
 
 from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.routing import BaseRoute
 
 from configs.errors import DataError
 from configs.files import tighten
@@ -58,6 +60,10 @@ def forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
+def _name(route: APIRoute) -> str:
+    return route.name
+
+
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """An app of its own store; settings come from the environment unless given. Raises ConfigError."""
     settings = settings or load_service_settings()
@@ -73,7 +79,6 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         # Figures are those of serve/http/metrics.py; FastAPI's own report of a fault quotes the request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings, app.state.stopping = settings, False
     app.state.tokens = Tokens(settings)
@@ -98,6 +103,16 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             "application/vnd.apache.parquet",
         ),
     )
+    app.router.routes += _routes()
+    # Outermost, around the answer to a fault too.
+    app.middleware_stack = EdgeMiddleware(FastPath(app.build_middleware_stack()), settings)
+    return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """The routes of every app of this process, each by its rule in the policy. Raises ConfigError."""
+    service = APIRouter(generate_unique_id_function=_name)
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
     people = (customers, contacts, alert_feedback, managers, maturities, watched, branches, figures_api)
     for noun in (*people, runs, announcements, exports):
@@ -115,11 +130,9 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     opened = (runs.probes, reference.router, sign_in.open_pages)
     for router in (*opened, v1, sign_in.start_page, *pages):
-        app.include_router(router)
-    require_rules(app.routes, AuthorizedRoute)
-    # Outermost, around the answer to a fault too.
-    app.middleware_stack = EdgeMiddleware(FastPath(app.build_middleware_stack()), settings)
-    return app
+        service.include_router(router)
+    require_rules(service.routes, AuthorizedRoute)
+    return service.routes
 
 
 @asynccontextmanager
