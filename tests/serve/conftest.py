@@ -1,10 +1,12 @@
 """One small published world: branch B1 with manager M1, who has room for two, and a customer without one."""
 
 import secrets
+import shutil
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -243,11 +245,31 @@ def of_branches() -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session")
+def publish_copied(tmp_path_factory):
+    """Publishes what may have been published before: then a copy of that file is the store."""
+    folder, files = tmp_path_factory.mktemp("published"), dict[str, Path]()
+
+    def publish(store: Store, *made: Any) -> None:
+        file, key = database.sqlite_file(store.engine), repr(made)
+        if file is None or file.exists():
+            store.publish(*made)
+            return
+        if key not in files:
+            files[key] = folder / f"{len(files)}.db"
+            with Store(f"sqlite:///{files[key]}") as first:
+                first.publish(*made)
+        file.parent.mkdir(exist_ok=True)
+        shutil.copy(files[key], file)
+
+    return publish
+
+
 @pytest.fixture
-def published(store, scores, exclusions, lists, profiles):
+def published(store, scores, exclusions, lists, profiles, publish_copied):
     answers = prepared_answers(published_run(), scores, lists)
     extras = RunExtras(profiles, prepared_answers=answers, **of_branches())
-    store.publish(published_run(), scores, exclusions, lists, extras)
+    publish_copied(store, published_run(), scores, exclusions, lists, extras)
     return store
 
 

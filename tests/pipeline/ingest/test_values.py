@@ -1,7 +1,9 @@
 """A text is the value that it means as a whole, or none; values worked out by hand."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -17,38 +19,48 @@ from tests.pipeline.conftest import TXN_HEADER, booking
 
 SHANGHAI = Notation(time_zone="Asia/Shanghai")
 GERMAN = Notation(decimal=",", thousands=".")
+POINT = Notation(decimal=".")
+
+
+@cache
+def bank() -> duckdb.DuckDBPyConnection:
+    """A bank with customer C1, product P1, manager M1 and some rates."""
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("CREATE TABLE layout AS SELECT 4 AS buckets")
+    con.execute("CREATE TABLE latest_valid_date AS SELECT DATE '2024-04-30' AS day")
+    for other, key in (("customers", "C1"), ("products", "P1"), ("managers", "M1")):
+        con.execute(f"CREATE TABLE ref_{other} AS SELECT ? AS {other[:-1]}_id, 0::SMALLINT AS _bucket", [key])
+    con.execute(
+        "CREATE TABLE ref_rates AS SELECT c AS currency, DATE '2024-03-01' AS day, "
+        "2::DECIMAL(18,8) AS to_base FROM (VALUES ('JPY'), ('KRW'), ('BHD'), ('USD')) AS t(c)"
+    )
+    return con
 
 
 def value(text: str | None, sql_type: str, notation: Notation = NO_NOTATION) -> Any:
     """The value of one text."""
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
-        row = con.execute(f"SELECT {typed('x', sql_type, 'VARCHAR', notation)} FROM (SELECT ? AS x)", [text])
-        return row.fetchall()[0][0]
+    row = bank().execute(f"SELECT {typed('x', sql_type, 'VARCHAR', notation)} FROM (SELECT ? AS x)", [text])
+    return row.fetchall()[0][0]
+
+
+def reasons(table: str, rows: Sequence[dict[str, Any]], notation: Notation = NO_NOTATION) -> list[str | None]:
+    """The reason to refuse each of the rows, which have the same columns of the same types."""
+    present = {
+        name: "DOUBLE" if isinstance(item, float) else "INTEGER" if isinstance(item, int) else "VARCHAR"
+        for name, item in rows[0].items()
+    }
+    columns = ", ".join(f"?::{present[name]} AS {name}" for name in rows[0])
+    raw = " UNION ALL ".join(f"SELECT {columns}, 'f' AS _file, {k} AS _line" for k in range(len(rows)))
+    bank().execute(f"CREATE OR REPLACE TABLE raw AS {raw}", [item for row in rows for item in row.values()])
+    query = checked(TABLES[table], "SELECT * FROM raw", present, "CNY", notation)
+    found = bank().execute(f"SELECT _reason FROM ({query}) ORDER BY _line").fetchall()
+    assert len(found) == len(rows)
+    return [reason for (reason,) in found]
 
 
 def reason(table: str, row: dict[str, Any], notation: Notation = NO_NOTATION) -> str | None:
-    """The reason to refuse a row of a bank with customer C1, product P1, manager M1 and some rates."""
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
-        con.execute("CREATE TABLE layout AS SELECT 4 AS buckets")
-        con.execute("CREATE TABLE latest_valid_date AS SELECT DATE '2024-04-30' AS day")
-        for other, key in (("customers", "C1"), ("products", "P1"), ("managers", "M1")):
-            con.execute(
-                f"CREATE TABLE ref_{other} AS SELECT ? AS {other[:-1]}_id, 0::SMALLINT AS _bucket", [key]
-            )
-        con.execute(
-            "CREATE TABLE ref_rates AS SELECT c AS currency, DATE '2024-03-01' AS day, "
-            "2::DECIMAL(18,8) AS to_base FROM (VALUES ('JPY'), ('KRW'), ('BHD'), ('USD')) AS t(c)"
-        )
-        present = {
-            name: "DOUBLE" if isinstance(item, float) else "INTEGER" if isinstance(item, int) else "VARCHAR"
-            for name, item in row.items()
-        }
-        columns = ", ".join(f"?::{present[name]} AS {name}" for name in row)
-        con.execute(f"CREATE TABLE raw AS SELECT {columns}, 'f' AS _file, 2 AS _line", list(row.values()))
-        query = checked(TABLES[table], "SELECT * FROM raw", present, "CNY", notation)
-        return con.execute(f"SELECT _reason FROM ({query})").fetchall()[0][0]
+    return reasons(table, [row], notation)[0]
 
 
 MOMENTS: list[tuple[str, datetime | None]] = [
@@ -244,10 +256,10 @@ ROWS: dict[str, dict[str, str]] = {
     "customer_numbers": {"old_number": "C0", "customer_id": "C1", "from_on": "2024-03-01"},
     "rates": {"currency": "USD", "valued_on": "2024-03-01", "to_base": "7.1"},
 }  # fmt: skip
-DATED = [(name, column.name) for name, table in TABLES.items() for column in table.columns
-         if column.type in ("DATE", "TIMESTAMP")]  # fmt: skip
-IDS = [(name, column.name) for name, table in TABLES.items() for column in table.columns
-       if column.name.endswith("_id")]  # fmt: skip
+DATED = {name: [column.name for column in table.columns if column.type in ("DATE", "TIMESTAMP")]
+         for name, table in TABLES.items()}  # fmt: skip
+IDS = {name: [column.name for column in table.columns if column.name.endswith("_id")]
+       for name, table in TABLES.items()}  # fmt: skip
 UNZONED = "is a moment in a time zone, but bank.toml does not say the time_zone of the bank"
 DAMAGED = "is an id that a spreadsheet or a float has damaged: deliver it as text"
 
@@ -255,27 +267,37 @@ DAMAGED = "is an id that a spreadsheet or a float has damaged: deliver it as tex
 def test_the_rows_are_good_and_of_every_table_and_column() -> None:
     assert set(ROWS) == set(TABLES)
     assert {table: reason(table, row) for table, row in ROWS.items()} == dict.fromkeys(ROWS)
-    assert all(column in ROWS[table] for table, column in DATED + IDS)
+    assert all({*DATED[table], *IDS[table]} <= {*row} for table, row in ROWS.items())
+    assert sum(map(len, DATED.values())) > 20
+    assert sum(map(len, IDS.values())) > 20
 
 
-@pytest.mark.parametrize(("table", "column"), DATED)
-def test_every_date_of_every_table_is_read_to_its_end(table: str, column: str) -> None:
-    row = ROWS[table]
-    day = row[column][:10]
-    for text in (f"{day} 10:00:00Z", f"{day}T10:00:00-05:00"):
-        assert reason(table, row | {column: text}) == f"{column}: '{text}' {UNZONED}"
-    for text in (f"{day} 10:00:00 x", f"{day} 24:00:00", f"{day[2:]}", f"{day} 10:00:00 +1"):
-        assert reason(table, row | {column: text}) is not None
-    assert "names a time zone" in str(reason(table, row | {column: f"{day} 10:00:00 Europe/Berlin"}))
-    assert reason(table, row | {column: f"{day} 10:00:00+08:00"}, SHANGHAI) is None
+@pytest.mark.parametrize("table", [table for table, columns in DATED.items() if columns])
+def test_every_date_of_every_table_is_read_to_its_end(table: str) -> None:
+    row, asked = ROWS[table], list[tuple[str, str, str]]()
+    for column in DATED[table]:
+        day = row[column][:10]
+        for end in (" 10:00:00Z", "T10:00:00-05:00"):
+            asked.append((column, f"{day}{end}", f"{column}: '{day}{end}' {UNZONED}"))
+        for text in (f"{day} 10:00:00 x", f"{day} 24:00:00", f"{day[2:]}", f"{day} 10:00:00 +1"):
+            asked.append((column, text, f"{column}: "))
+        asked.append(
+            (column, f"{day} 10:00:00 Europe/Berlin", f"{column}: '{day} 10:00:00 Europe/Berlin' names")
+        )
+    found = reasons(table, [row | {column: text} for column, text, _ in asked])
+    assert [one for one, why in zip(asked, found, strict=True) if not str(why).startswith(one[2])] == []
+    zoned = [row | {column: f"{row[column][:10]} 10:00:00+08:00"} for column in DATED[table]]
+    assert set(reasons(table, zoned, SHANGHAI)) == {None}
 
 
-@pytest.mark.parametrize(("table", "column"), IDS)
-def test_every_id_of_every_table_is_named_where_a_spreadsheet_damaged_it(table: str, column: str) -> None:
-    for text in ("12345.0", "12345,0", "1.23457E+11", "1,23457E+11", "1.23457e11", "1E+05"):
-        assert reason(table, ROWS[table] | {column: text}) == f"{column}: '{text}' {DAMAGED}"
-    for text in (" C1", "C1 ", "C1\u00a0", "\ufeffC1", "C1\u200b"):
-        assert "a blank or a hidden mark" in str(reason(table, ROWS[table] | {column: text}))
+@pytest.mark.parametrize("table", [table for table, columns in IDS.items() if columns])
+def test_every_id_of_every_table_is_named_where_a_spreadsheet_damaged_it(table: str) -> None:
+    damaged = ("12345.0", "12345,0", "1.23457E+11", "1,23457E+11", "1.23457e11", "1E+05")
+    hidden = (" C1", "C1 ", "C1\u00a0", "\ufeffC1", "C1\u200b")
+    cells = [(column, text) for column in IDS[table] for text in (*damaged, *hidden)]
+    found = reasons(table, [ROWS[table] | {column: text} for column, text in cells])
+    for (column, text), why in zip(cells, found, strict=True):
+        assert why == f"{column}: '{text}' {DAMAGED}" if text in damaged else "a hidden mark" in str(why)
 
 
 @pytest.mark.parametrize("text", ["A 1", "1E5", "12.345.678", "0012", "A+B", "1,2,3", "0123.4567"])
@@ -286,18 +308,22 @@ def test_ids_that_only_look_odd_are_ids(text: str) -> None:
 @pytest.mark.parametrize(("table", "row", "money"), [("transactions", BOOKING, "amount"),
                                                       ("holdings", HOLDING, "balance")])  # fmt: skip
 def test_an_amount_has_the_decimals_of_its_currency(table: str, row: dict[str, str], money: str) -> None:
-    def reason_of(amount: str, currency: str = "CNY", notation: Notation = NO_NOTATION) -> str:
-        return str(reason(table, row | {money: amount, "currency": currency}, notation))
+    def reasons_of(*amounts: str, currency: str = "CNY", notation: Notation = NO_NOTATION) -> list[str]:
+        rows = [row | {money: amount, "currency": currency} for amount in amounts]
+        return list(map(str, reasons(table, rows, notation)))
 
-    for amount in ("12.500", "-12.500", "0.000", "1234.5000"):
-        assert reason_of(amount).startswith(f"{money}: '{amount}' has more decimals than CNY: a thousand?")
-        assert reason_of(amount, notation=Notation(decimal=".")) == "None"
-    assert reason_of("12.500", notation=GERMAN) == "None"
-    assert "has decimals, but JPY has none" in reason_of("12.50", "JPY")
-    assert "has decimals, but KRW has none" in reason_of("-0.01", "KRW", Notation(decimal="."))
-    assert reason_of("12.00", "JPY") == "None"
-    assert reason_of("12.500", "BHD") == "None"
-    assert reason_of("12.505", "BHD").startswith(f"{money}: '12.505' has three decimals, as BHD does, but")
+    thousands = ("12.500", "-12.500", "0.000", "1234.5000")
+    for amount, found in zip(thousands, reasons_of(*thousands), strict=True):
+        assert found.startswith(f"{money}: '{amount}' has more decimals than CNY: a thousand?")
+    assert set(reasons_of(*thousands, notation=POINT)) == {"None"}
+    assert reasons_of("12.500", notation=GERMAN) == ["None"]
+    half, whole = reasons_of("12.50", "12.00", currency="JPY")
+    assert "has decimals, but JPY has none" in half
+    assert whole == "None"
+    assert "has decimals, but KRW has none" in reasons_of("-0.01", currency="KRW", notation=POINT)[0]
+    good, more = reasons_of("12.500", "12.505", currency="BHD")
+    assert good == "None"
+    assert more.startswith(f"{money}: '12.505' has three decimals, as BHD does, but")
 
 
 def test_numbers_that_are_no_money_keep_their_decimals() -> None:
