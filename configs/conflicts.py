@@ -15,7 +15,7 @@ OF_MONEY = (
     "tiers", "tier_rule", "cohort.min_aum", "cohort.max_aum", "label.min_drop", "label.dormant_floor",
     "label.base_weeks", "label.settle_days", "training.severity", "profit.call_cost", "profit.margin",
     "gates.max_aum_change", "gates.max_unexplained", "segments.medium_value", "segments.high_value",
-    "products.offerable", "products.least_share",
+    "products.offerable", "products.least_share", "win_back",
 )  # fmt: skip
 DEEPEST = 8  # different columns on one path of a tree; 2^8 cases a leaf in models/tree_paths.py
 
@@ -28,6 +28,7 @@ def conflicts(settings: Settings) -> Iterator[str]:
     yield from _trees(settings)
     yield from _words(settings)
     yield from _service(settings)
+    yield from _win_back(settings)
     for currency in settings.fixed_rates:
         if not re.fullmatch(r"[A-Z]{3}", currency) or currency == settings.base_currency:
             yield (
@@ -96,6 +97,15 @@ def _trees(settings: Settings) -> Iterator[str]:
                 f"training.{name}.learning_rate = {rate}: below 0.0001 a tree adds nothing, and above 1 more "
                 "than it found. Set a number between"
             )
+
+
+def _win_back(settings: Settings) -> Iterator[str]:
+    terms = settings.win_back
+    if terms.until_weeks <= max(terms.quiet_weeks, terms.lasting_weeks):
+        yield (
+            f"win_back.until_weeks = {terms.until_weeks} is not above quiet_weeks = {terms.quiet_weeks} and "
+            f"lasting_weeks = {terms.lasting_weeks}: nobody could ever be asked to come back. Raise it"
+        )
 
 
 def _words(settings: Settings) -> Iterator[str]:

@@ -37,6 +37,7 @@ from configs.strict import (
 )
 from configs.survey import Survey
 from configs.tier_rule import TierRule
+from configs.win_back import WinBack
 
 # Whom a customer is compared with: the words for a feature's name, and the cohort's column.
 PEER_GROUPS: Mapping[str, str] = MappingProxyType({"tier": "tier", "branch": "branch_id"})
@@ -49,6 +50,7 @@ NOT_IN_MODELS = NOT_IN_RUNS | {
     "products",
     "segments",
     "service_standards",
+    "win_back",
 }  # nor of a model
 
 
@@ -256,6 +258,7 @@ class Settings(Strict):
     figures: Figures
     survey: Survey
     products: ProductSettings
+    win_back: WinBack
     store: History
     mail: Mail
     announcements: Announcements

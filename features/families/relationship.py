@@ -101,7 +101,7 @@ def surveys(bucket: Bucket) -> Columns:
     """Mean score of the last year; of each factor the score of its last day, and days since then."""
     entities, calendar = bucket.entities, bucket.calendar
     rows, customers, survey = entities.tables["surveys"], len(entities), bucket.settings.survey
-    score_of = _scores(rows, survey)
+    score_of = answer_scores(rows, survey)
     shape = (len(calendar.snapshots), customers)
     mean = np.full(shape, np.nan)
     score, age = np.full((2, len(ITEMS), *shape), np.nan)
@@ -124,7 +124,7 @@ def surveys(bucket: Bucket) -> Columns:
         yield Name(f"survey_{item}", "days_old"), age[k]
 
 
-def _scores(rows: Rows, survey: Survey) -> np.ndarray:
+def answer_scores(rows: Rows, survey: Survey) -> np.ndarray:
     """Per answer its score on COMMON_SCALE, the best at the top; NaN where it says what is important."""
     lowest, highest = survey.lowest, survey.highest
     score = rows.columns["score"].astype(np.float64)

@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from configs.list_settings import Lists
 from features.engine.cut import seen
 from features.engine.entities import EPOCH, Rows, day_number, make_rows
+from features.engine.reached import was_reached
 from pipeline.tables import Ingested
 
 COLUMNS = ["customer_id", "manager_id", "contacted_at", "channel", "outcome", "known_on", "superseded_on"]
-ELSE = (
-    "answered",
-)  # outcomes in which a customer was reached through a channel that lists.talked leaves out
 
 
 def reached(tables: Ingested, lists: Lists, monday: date, since: date) -> dict[str, date]:
@@ -40,9 +38,5 @@ def reached_rows(
     """
     monday, since = days
     made = make_rows("contacts", rows, customers)
-    outcomes = [*made.labels["outcome"], ""]  # the last for a code of -1: nobody noted one
-    talked = np.array(
-        [[word in lists.talked.get(name, ELSE) for word in outcomes] for name in made.labels["channel"]], bool
-    ).reshape(-1, len(outcomes))
-    met = talked[made.columns["channel"], made.columns["outcome"]]
+    met = was_reached(made, lists.talked)
     return made.take(met & seen(made, day_number(monday)) & (made.day >= day_number(since)))

@@ -1,0 +1,1 @@
+"""Former customers: who may come back, with what chance and how much money."""
