@@ -252,7 +252,8 @@ def _effect(part: Part, world: World, quiet: World, without: Mapping[date, Outco
     found = {"listed": len(rows) - control, "control": control, "truth": truth}
     if not 0 < control < len(rows):
         return found | {"covers": False}  # the page tells nothing
-    difference, low, high = difference_in_customers(rows)["difference"]
+    share = part.settings.lists.control_group_share
+    difference, low, high = difference_in_customers(rows, share)["difference"]
     return found | {"told": difference, "low": low, "high": high, "covers": low <= truth <= high}
 
 

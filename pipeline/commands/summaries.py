@@ -172,16 +172,23 @@ def effect_in_words(figures: Mapping[str, Any]) -> str:
     """The figures of ``pipeline.lists.experiment.figures`` in sentences."""
     lines = [
         f"{figures['known']:,} assignments with a known outcome before {figures['as_of']}, "
-        f"{figures['waiting']:,} waiting for theirs; {figures['control']:,} of all are the control group"
+        f"{figures['waiting']:,} waiting for theirs; {figures['control']:,} of all are the control group",
+        f"state: {figures['state']}",
     ]
     customers, money, currency = figures["customers"], figures["money"], figures["currency"]
     if customers:
         lines += [
             _arms(customers),
             f"customers kept: {_range(customers['kept'], '{:,.1f}')}, {_points(customers)}",
+            f"bounds hold however often you look; {_called(customers, money)}",
         ]
     if money:
         lines.append(f"money kept: {_range(money['kept'], '{:,.0f}')} {currency}, {_points(money)}")
+    if mixed := figures["contamination"]:
+        lines.append(
+            f"reached: {mixed['controls_reached']:,} of {mixed['controls']:,} controls all the same; never: "
+            f"{mixed['listed_not_reached']:,} of {mixed['listed']:,} listed"
+        )
     lines.append(_power_in_words(figures["power"]))
     for kind in ("reason", "manager"):
         groups = figures[f"by_{kind}"].items()
@@ -210,9 +217,17 @@ def _arms(group: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {arm['left']:.2%} of {arm['assignments']:,} left" for name, arm in arms)
 
 
-def _points(group: Mapping[str, Any]) -> str:
-    middle, low, high = (100 * share for share in group["difference"])
+def _points(group: Mapping[str, Any], of: str = "difference") -> str:
+    middle, low, high = (100 * share for share in group[of])
     return f"{middle:+.2f} points [{low:+.2f}, {high:+.2f}]"
+
+
+def _called(customers: Mapping[str, Any], money: Mapping[str, Any] | None) -> str:
+    """The effect on those who were reached because they were listed."""
+    if not customers["called"]:
+        return "who was reached is not known, so there is no effect on the called"
+    of_money = f", of their money {_points(money, 'called')}" if money and money["called"] else ""
+    return f"effect on the called: {_points(customers, 'called')}{of_money}"
 
 
 def _range(values: Sequence[float], form: str) -> str:

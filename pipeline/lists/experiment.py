@@ -1,9 +1,9 @@
 """The effect of calls by experiment: outcomes filled in, the listed against the control group."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from math import isfinite
+from math import isfinite, nan
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.gates.sources import data_through
 from pipeline.ingest.renumbered import newest_numbers
+from pipeline.lists.reached import reached_within
 from pipeline.scoring.score import Publication
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.snapshots.labelled import with_outcome
@@ -29,7 +30,7 @@ from serve.store.read_session import served
 from serve.store.store import Store
 
 LOOK_BACK = timedelta(weeks=104)  # older assignments say little of today's calls, and would fill the memory
-OUTCOME = ("attrited", "base_minor", "lost_minor")
+OUTCOME = ("attrited", "base_minor", "lost_minor", "reached")
 RATE_WEEKS = 13  # the present rate of new assignments is that of the last quarter
 
 
@@ -120,13 +121,15 @@ def _follow_up(
     end = data_through(tables, monday)
     changed = last is not None and last.get("seen") != tables.as_of(date.fromisoformat(last["as_of"]))
     known = {row.assigned_on for row in rows if row.attrited is not None}
-    waiting = {row.assigned_on for row in rows if row.attrited is None}
+    waiting = {row.assigned_on for row in rows if row.attrited is None or row.reached is None}
     due = with_outcome(bank.settings, tables, sorted(waiting | (known if changed else set())), end)
     build_outcomes(bank.settings, bank.home, tables, due, end, progress)
     latest = end if changed and monday == newest else newest
     too_early = known - {*with_outcome(bank.settings, tables, known, latest)}
     numbers = newest_numbers(tables)  # an assignment keeps the number under which it was published
-    known_outcomes = {day: numbers.with_old(outcomes(bank.home, day)) for day in due}
+    windows = {day: (day, bank.settings.label.timeline(day).outcome_end) for day in due}
+    reached = reached_within(tables, bank.settings.lists, monday, windows)
+    known_outcomes = {day: numbers.with_old(outcomes(bank.home, day, reached[day])) for day in due}
     return {day: {} for day in sorted(too_early)} | known_outcomes
 
 
@@ -138,14 +141,18 @@ def _with_outcome(row: Any, observed: Mapping[date, Mapping[str, Mapping[str, An
     return SimpleNamespace(**row._asdict() | outcome)
 
 
-def outcomes(home: Home, day: date) -> dict[Any, dict[Any, Any]]:
-    """The outcomes by customer_id, from the labels of one Monday; money in minor units."""
+def outcomes(home: Home, day: date, reached: Container[str] = ()) -> dict[Any, dict[Any, Any]]:
+    """The outcomes by customer_id, from the labels of one Monday; money in minor units.
+
+    ``reached``: who was reached within the outcome window.
+    """
     labels = read_partition(home, "labels", [day])
     attrited = labels["attrited"].to_numpy() == 1
     base = np.rint(labels["aum_base"].to_numpy() * 100)
     lost = np.rint(base * labels["outflow_share"].to_numpy() * attrited)
     money = {"base_minor": base.astype(np.int64), "lost_minor": lost.astype(np.int64)}
-    return pd.DataFrame({"attrited": attrited} | money, index=labels["customer_id"]).to_dict("index")
+    met = {"reached": [name in reached for name in labels["customer_id"]]}
+    return pd.DataFrame({"attrited": attrited} | money | met, index=labels["customer_id"]).to_dict("index")
 
 
 def learnt_response(settings: Settings, rows: Sequence[Any], monday: date) -> Response:
@@ -155,8 +162,9 @@ def learnt_response(settings: Settings, rows: Sequence[Any], monday: date) -> Re
 
 
 def observed_rows(rows: Sequence[Any]) -> Experiment:
-    """The assignments whose outcome is known, as arrays; money in base currency."""
+    """The assignments whose outcome is known, as arrays by assignment; money in base currency."""
     observed = [row for row in rows if row.attrited is not None]
+    observed.sort(key=lambda row: (row.assigned_on, row.customer_id))
     return Experiment(
         control=np.array([row.control_group for row in observed], dtype=bool),
         attrited=np.array([row.attrited for row in observed], dtype=bool),
@@ -165,20 +173,28 @@ def observed_rows(rows: Sequence[Any]) -> Experiment:
         risk=np.array([row.risk for row in observed], dtype=np.float64),
         manager=np.array([row.manager_id or "" for row in observed], dtype=str),
         reason=np.array([row.reason_group for row in observed], dtype=str),
+        reached=np.array([nan if row.reached is None else row.reached for row in observed], dtype=np.float64),
     )
 
 
 def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, Any]:
     """The figures of the effect page: plain numbers and text.
 
-    ``customers`` and ``money`` are None as long as either arm is empty, ``money`` also where the bank counts
-    customers; ``by_reason`` and ``by_manager`` hold groups of at least ``lists.min_group`` assignments;
-    ``power`` has the size of an effect that can be seen. ``control`` counts the whole control group;
-    ``next_outcome`` is the first day on which an outcome that waits can be known.
+    ``state`` is collecting, inconclusive or shown. ``customers`` and ``money`` are None as long as either arm
+    is empty, ``money`` also where the bank counts customers; ``contamination`` counts controls who were
+    reached and listed who were not; ``by_reason`` and ``by_manager`` hold groups of at least
+    ``lists.min_group`` assignments; ``power`` has the size of an effect that can be seen. ``control`` counts
+    the whole control group; ``next_outcome`` is the first day on which an outcome that waits can be known.
     """
-    observed, least = observed_rows(rows), settings.lists.min_group
+    observed, least, share = observed_rows(rows), settings.lists.min_group, settings.lists.control_group_share
     both = 0 < observed.control.sum() < len(observed)
-    has_money = settings.counts == "money"
+    customers = experiment.difference_in_customers(observed, share) if both else None
+    has_money = (
+        both
+        and settings.counts == "money"
+        and all(observed.base[arm].any() for arm in (observed.control, ~observed.control))
+    )
+    power = _power(settings, rows, observed, as_of)
     closing = [settings.label.timeline(row.assigned_on).outcome_end for row in rows if row.attrited is None]
     return {
         "as_of": as_of.isoformat(),
@@ -188,11 +204,13 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
         "waiting": len(rows) - len(observed),
         "control": sum(row.control_group for row in rows),
         "next_outcome": min(closing).isoformat() if closing else None,
-        "customers": experiment.difference_in_customers(observed) if both else None,
-        "money": experiment.difference_in_money(observed) if both and has_money else None,
-        "power": _power(settings, rows, observed, as_of),
-        "by_reason": _groups(observed, "reason", least),
-        "by_manager": _groups(observed, "manager", least),
+        "state": experiment.state_of(customers["difference"] if customers else None, power["weeks_to_go"]),
+        "customers": customers,
+        "money": experiment.difference_in_money(observed, share) if has_money else None,
+        "contamination": experiment.contamination(observed),
+        "power": power,
+        "by_reason": _groups(observed, "reason", least, share),
+        "by_manager": _groups(observed, "manager", least, share),
         "response": response.learn(observed, settings.profit, least).figures(),
     }
 
@@ -218,6 +236,6 @@ def _power(settings: Settings, rows: Sequence[Any], observed: Experiment, as_of:
     }
 
 
-def _groups(observed: Experiment, kind: str, least: int) -> dict[str, Any]:
+def _groups(observed: Experiment, kind: str, least: int, share: float) -> dict[str, Any]:
     groups = experiment.by_group(observed, getattr(observed, kind), least)
-    return {name: experiment.difference_in_customers(members) for name, members in groups if name}
+    return {name: experiment.difference_in_customers(members, share) for name, members in groups if name}

@@ -1,5 +1,6 @@
 """The contacts in which customers were reached, as known before a Monday."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import numpy as np
@@ -26,6 +27,25 @@ def reached(tables: Ingested, lists: Lists, monday: date, since: date) -> dict[s
             days = (EPOCH + timedelta(days=day) for day in made.day.tolist())
             last |= dict(zip(customers[made.customer], days, strict=True))  # ascending by day: the last stays
     return last
+
+
+def reached_within(
+    tables: Ingested, lists: Lists, monday: date, windows: Mapping[date, tuple[date, date]]
+) -> dict[date, set[str]]:
+    """By the Monday of each window, first day and the day after the last, the customers reached within it, as
+    known before ``monday``."""
+    names: dict[date, set[str]] = {day: set() for day in windows}
+    since = min((first for first, _ in windows.values()), default=monday)
+    for bucket in range(tables.buckets if windows else 0):
+        rows = tables.read("contacts", bucket, COLUMNS, since=since.year)
+        if rows is not None:
+            customers = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
+            made = reached_rows(rows, customers, lists, (monday, since))
+            for day, window in windows.items():
+                first, end = map(day_number, window)
+                within = (made.day >= first) & (made.day < end)
+                names[day].update(customers[np.unique(made.customer[within])])
+    return names
 
 
 def reached_rows(

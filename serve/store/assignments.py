@@ -17,7 +17,7 @@ from serve.store.rows import dump
 
 # The columns that the experiment is estimated from.
 EXPERIMENT = ("customer_id", "assigned_on", "control_group", "manager_id", "reason_group", "risk", "attrited",
-              "base_minor", "lost_minor")  # fmt: skip
+              "base_minor", "lost_minor", "reached")  # fmt: skip
 
 
 def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> None:
@@ -87,14 +87,15 @@ def experiment_rows(connection: Connection, since: date = date.min) -> Sequence[
 def clear(connection: Connection, assigned_on: date) -> None:
     """Takes back the outcomes of one Monday's assignments."""
     assignments = tables.assignments
-    nothing = {"attrited": None, "base_minor": None, "lost_minor": None}
+    nothing = {"attrited": None, "base_minor": None, "lost_minor": None, "reached": None}
     connection.execute(update(assignments).where(assignments.c.assigned_on == assigned_on).values(nothing))
 
 
 def fill(connection: Connection, assigned_on: date, outcomes: Mapping[str, Mapping[str, Any]]) -> int:
     """Writes the outcomes of one Monday's assignments, by customer_id; the number of assignments filled.
 
-    An outcome holds ``attrited``, ``base_minor`` and ``lost_minor``, what left of it, 0 for who stayed.
+    An outcome holds ``attrited``, ``base_minor`` and ``lost_minor``, what left of it, 0 for who stayed, and
+    ``reached``.
     """
     assignments = tables.assignments
     query = select(assignments.c.customer_id).where(assignments.c.assigned_on == assigned_on)

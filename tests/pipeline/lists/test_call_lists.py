@@ -21,7 +21,7 @@ from pipeline.lists.call_lists import (
     with_next_steps,
 )
 from pipeline.lists.decisions import choose
-from pipeline.lists.reached import reached
+from pipeline.lists.reached import reached, reached_within
 from pipeline.scoring.profiles import maturities
 from tests.pipeline.conftest import SELECTS
 
@@ -57,6 +57,15 @@ def test_the_last_day_on_which_each_customer_was_reached_as_known_before_the_mon
     assert contacted.quarantine() == []
     assert reached(tables, LISTS, MONDAY, SINCE) == {"C1": date(2024, 3, 12), "C6": date(2024, 3, 17)}
     assert reached(tables, LISTS, date(2024, 3, 25), SINCE)["C3"] == date(2024, 3, 15)
+
+
+def test_who_was_reached_within_a_window_as_known_before_the_monday(contacted):
+    tables = contacted.ingest()
+    first, later = date(2024, 3, 4), date(2024, 3, 12)
+    windows = {first: (first, later), later: (later, date(2024, 3, 18)), MONDAY: (MONDAY, MONDAY)}
+    found = reached_within(tables, LISTS, MONDAY, windows)
+    assert found == {first: {"C1"}, later: {"C1", "C6"}, MONDAY: set()}
+    assert reached_within(tables, LISTS, date(2024, 3, 25), windows)[later] == {"C1", "C3", "C6"}
 
 
 def test_a_contact_corrected_later_counts_as_it_stood_on_the_monday(contacted):

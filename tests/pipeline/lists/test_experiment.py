@@ -38,10 +38,10 @@ def settings():
     return load_settings("demo", {"lists": {"min_group": 4}})
 
 
-def assigned(number, held_out, attrited, **changes):
+def assigned(number, held_out, attrited, reached=None, **changes):
     observed = (None, None) if attrited is None else (1_000_00, 800_00 * attrited)
     values = {"manager_id": "M1", "reason_group": "salary", "risk": 0.5, "assigned_on": MONDAY} | changes
-    outcome = {"attrited": attrited, "base_minor": observed[0], "lost_minor": observed[1]}
+    outcome = {"attrited": attrited, "base_minor": observed[0], "lost_minor": observed[1], "reached": reached}
     return SimpleNamespace(customer_id=f"c{number}", control_group=held_out, **values, **outcome)
 
 
@@ -64,9 +64,33 @@ def test_figures_by_hand(settings, rows):
     assert customers["kept"][0] == pytest.approx(6 * (1 / 2 - 1 / 6))
     # 800 of each 1,000 go: of the 6,000 of the listed 6,000 · (0.4 − 800 / 6,000) were kept.
     assert money["kept"][0] == pytest.approx(1_600)
+    assert found["state"] == "collecting"
+    assert (found["contamination"], customers["called"]) == (None, None)
     assert set(found["by_reason"]) == {"salary"}
     assert set(found["by_manager"]) == {"M1"}
     assert found["by_manager"]["M1"]["listed"]["assignments"] == 5
+
+
+def test_who_was_reached_all_the_same_and_who_never(settings, rows):
+    """Five of six listed, one of two controls: so 1 / 3 less left, over 5 / 6 less 1 / 2."""
+    for number, row in enumerate(rows[:8]):
+        row.reached = number not in (0, 7)
+    found = figures(settings, rows, AS_OF)
+    reached = {"controls": 2, "controls_reached": 1, "listed": 6, "listed_not_reached": 1}
+    assert found["contamination"] == reached
+    assert found["customers"]["called"][0] == pytest.approx(1.0)
+    assert found["money"]["called"][0] == pytest.approx((0.4 - 0.8 / 6) / (5 / 6 - 1 / 2))
+    text = effect_in_words(found)
+    assert "effect on the called: +100.00 points [" in text
+    assert "reached: 1 of 2 controls all the same; never: 1 of 6 listed" in text
+
+
+def test_assignments_are_compared_in_their_order(rows):
+    rows[0].assigned_on = MONDAY + timedelta(weeks=1)
+    rows[7].assigned_on = MONDAY - timedelta(weeks=1)
+    found = observed_rows(rows)
+    assert found.control.tolist() == [True, *[False] * 5, True, False]
+    assert found.attrited.tolist() == [False, *[False] * 5, True, True]
 
 
 def test_groups_below_the_least_number_are_not_told(rows):
@@ -131,7 +155,7 @@ def test_in_words(settings, rows):
 def test_enough_data_is_said(settings):
     many = [assigned(number, number % 2 == 0, number % 4 == 0) for number in range(2_000)]
     found = figures(settings, many, AS_OF)
-    assert found["power"]["weeks_to_go"] == 0
+    assert (found["power"]["weeks_to_go"], found["state"]) == (0, "shown")
     said = "enough data: an effect of 7.50 points is seen in 8 of 10 such experiments"
     assert said in effect_in_words(found)
 
@@ -194,13 +218,21 @@ def labels(monkeypatch):
     monkeypatch.setattr(experiment, "build_outcomes", lambda *given: asked.append(given[3:5]))
     monkeypatch.setattr(experiment, "data_through", lambda tables, monday: min(tables.end, monday))
     monkeypatch.setattr(experiment, "read_partition", lambda *_: frame)
+    monkeypatch.setattr(experiment, "reached_within", reached_within)
     return asked
+
+
+def reached_within(*arguments):
+    """c2 was reached in the window of MONDAY, which ends 97 days later."""
+    windows = arguments[-1]
+    assert all(window == (day, day + timedelta(days=97)) for day, window in windows.items())
+    return {day: {"c2"} for day in windows}
 
 
 def outcomes(store):
     with store.write() as connection:
         return [
-            (row.customer_id, row.attrited, row.base_minor, row.lost_minor)
+            (row.customer_id, row.attrited, row.base_minor, row.lost_minor, row.reached)
             for row in assignments.experiment_rows(connection)
         ]
 
@@ -221,11 +253,12 @@ def follow_up(store, labels, settings, tmp_path):  # noqa: ARG001
 
 
 def outcome(attrited, base_minor, lost_minor):
-    return {"attrited": attrited, "base_minor": base_minor, "lost_minor": lost_minor}
+    money = {"base_minor": base_minor, "lost_minor": lost_minor}
+    return {"attrited": attrited, "reached": False} | money
 
 
-WAITING = [("c1", None, None, None), ("c2", None, None, None)]
-FILLED = [("c1", False, 1000_00, 0), ("c2", True, 2000_00, 1800_00)]
+WAITING = [("c1", None, None, None, None), ("c2", None, None, None, None)]
+FILLED = [("c1", False, 1000_00, 0, False), ("c2", True, 2000_00, 1800_00, True)]
 
 
 def test_an_outcome_is_filled_in_once_its_window_has_closed(follow_up, labels):
@@ -234,6 +267,13 @@ def test_an_outcome_is_filled_in_once_its_window_has_closed(follow_up, labels):
     assert follow_up(Tables(date(2026, 6, 7)), AS_OF) == FILLED
     assert follow_up(Tables(AS_OF), AS_OF) == FILLED
     assert labels == [([], date(2026, 6, 6)), ([MONDAY], date(2026, 6, 7)), ([], AS_OF)]
+
+
+def test_who_was_reached_is_filled_in_where_the_outcome_is_older_than_that(follow_up, store):
+    before = {name: value for name, value in outcome(False, 1000_00, 0).items() if name != "reached"}
+    with store.write() as connection:
+        assignments.fill(connection, MONDAY, {"c1": before, "c2": before})
+    assert follow_up(Tables(AS_OF), AS_OF) == FILLED
 
 
 def test_bookings_dated_a_year_ahead_close_no_window(follow_up):
