@@ -47,6 +47,7 @@ class ListTerms:
     ``tiers`` has the Chinese name of each tier, ``segments`` both names of each segment, ``reasons`` how many
     a row shows at most. ``horizons`` to ``lead_days`` are of the definition of attrition; the last lie
     between the Monday and the first day that counts. ``standards`` are the fields of the service standards.
+    ``made_by`` says of each channel of the lists who contacts through it, manager or branch_head.
     """
 
     language: Language
@@ -59,6 +60,7 @@ class ListTerms:
     lead_days: int
     segments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     standards: tuple[Mapping[str, Any], ...] = ()
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

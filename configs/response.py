@@ -14,6 +14,17 @@ from configs.published import Score
 RestsOn = Literal["setting", "everybody", "reason", "risk", "stage"]
 RESTS_ON: tuple[RestsOn, ...] = get_args(RestsOn)
 
+
+def parts_of(rests_on: str) -> tuple[str, int]:
+    """The level of a published decision, and the known outcomes of listed customers behind it.
+
+    >>> parts_of("reason 214"), parts_of("setting")
+    (('reason', 214), ('setting', 0))
+    """
+    level, _, outcomes = rests_on.partition(" ")
+    return level, int(outcomes or 0)
+
+
 # Whose estimate it is: () everybody, (reason,), (reason, risk band), (reason, risk band, stage). The reason
 # is the group of the first one, empty without any.
 Cell = tuple[str, ...]

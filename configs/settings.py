@@ -285,4 +285,5 @@ class Settings(Strict):
             0 if label.definition == "delivered" else label.lead_days,  # such a label counts from its own day
             {rule.name: (rule.en, rule.zh) for rule in self.segments.rules},
             tuple(standard.model_dump() for standard in self.service_standards),
+            {channel.name: channel.made_by for channel in self.lists.channels},
         )

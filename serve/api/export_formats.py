@@ -51,6 +51,9 @@ COLUMNS |= {
     "next_step": "text",
     "segment": "text",
     "contact_due_on": "text",
+    "channel": "text",
+    "rests_on": "text",
+    "rests_on_text": "text",
 }
 BATCH = 500  # rows of a piece
 ROW_GROUP = 20_000  # rows of one of Parquet

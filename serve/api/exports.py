@@ -19,7 +19,7 @@ from serve.api.requests import (
     TextLanguage,
     authorized_router,
 )
-from serve.api.risk import decision_codes, next_step
+from serve.api.risk import decision_codes, next_step, policy_fields
 from serve.auth.access import Access, Granted, MaskedStream
 from serve.http.problems import documented
 from serve.http.responses import ResponseContext, etag
@@ -154,4 +154,5 @@ def _figures(context: ResponseContext, decided: DecidedScore | None) -> Row:
         next_step(decision, context.language),
         score.segment or None,
         str(score.contact_due_on) if score.contact_due_on else None,
+        *policy_fields(decision, context.language).values(),
     ]

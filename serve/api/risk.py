@@ -7,8 +7,9 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from configs.published import Decision, Language, ListPart, Score, Strength
+from configs.response import parts_of
 from serve.http.responses import OptionalMoney, Probability, ResponseContext, Schema
-from serve.texts.decisions import decision_in_words, until_of
+from serve.texts.decisions import decision_in_words, rests_on_in_words, until_of
 from serve.texts.wording import Wording, change_in_words
 
 Band = Literal["high", "medium", "low"]
@@ -65,6 +66,9 @@ class Risk(Schema):
         description="what a call is expected to keep: the order within each part"
     )
     next_step: str | None = Field(default=None, description="what to do first; for listed customers")
+    channel: str | None = None
+    rests_on: str | None = Field(default=None, description="docs/lists.md")
+    rests_on_text: str | None = None
     segment: str | None = Field(default=None, description="by value, risk and stage: docs/lists.md")
     contact_due_on: date | None = Field(default=None, description="by service standard; past: overdue")
 
@@ -98,6 +102,7 @@ def risk_fields(context: ResponseContext, score: Score, decision: Decision) -> d
         **decision_codes(context, score, decision),
         "money_to_keep": context.amount(decision.expected_value_minor),
         "next_step": next_step(decision, context.language),
+        **policy_fields(decision, context.language),
         "segment": score.segment or None,
         "contact_due_on": score.contact_due_on,
     }
@@ -112,6 +117,16 @@ def decision_codes(context: ResponseContext, score: Score, decision: Decision) -
         "decision_until": until_of(decision),
         "rank": decision.rank,
         "part": decision.part_of_list(score) if decision.rank else None,
+    }
+
+
+def policy_fields(decision: Decision, language: Language) -> dict[str, str | None]:
+    """How to contact who is listed, and what is known of its effect; None of everybody else."""
+    shown = decision.rank is not None and decision.rests_on
+    return {
+        "channel": decision.channel if shown else None,
+        "rests_on": parts_of(decision.rests_on)[0] if decision.rests_on and shown else None,
+        "rests_on_text": rests_on_in_words(decision, language) if shown else None,
     }
 
 

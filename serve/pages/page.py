@@ -28,7 +28,12 @@ from serve.http.problems import log, on_http
 from serve.http.responses import ID
 from serve.pages import charts, movement, session
 from serve.store.read_session import GoneError, ReadSession
-from serve.texts.decisions import decision_in_words, household_in_words
+from serve.texts.decisions import (
+    channel_in_words,
+    decision_in_words,
+    household_in_words,
+    rests_on_in_words,
+)
 from serve.texts.service import segment_in_words
 from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 
@@ -54,7 +59,9 @@ TEMPLATES.globals |= {
     "caveats": caveats,
     "charts": charts,
     "change_in_words": change_in_words,
+    "channel_in_words": channel_in_words,
     "decision_in_words": decision_in_words,
+    "rests_on_in_words": rests_on_in_words,
     "household_in_words": household_in_words,
     "longest_overdue": LONGEST_OVERDUE,
     "movement": movement,

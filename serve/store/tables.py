@@ -137,7 +137,8 @@ decisions = _table(
     _column("channel", sa.String, CONFIDENTIAL, "how to contact the customer; empty for who is not listed",
             nullable=True),
     _column("rests_on", sa.String, CONFIDENTIAL,
-            "what the expected value rests on: setting, everybody, reason, risk or stage", nullable=True),
+            "what the expected value rests on: setting, everybody, reason, risk or stage; and the number of "
+            "known outcomes", nullable=True),
     sa.ForeignKeyConstraint(["run_version", "customer_id"], ["scores.run_version", "scores.customer_id"]),
     sa.ForeignKeyConstraint(["run_version", "manager_id"], ["managers.run_version", "managers.manager_id"]),
     sa.Index("decisions_of_manager", "run_version", "manager_id", "rank"),

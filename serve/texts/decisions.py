@@ -2,7 +2,9 @@
 
 from datetime import date
 
+from configs.call_lists import ListTerms
 from configs.published import Decision, Language, Run
+from configs.response import parts_of
 from serve.texts.wording import TEXTS, Wording
 
 
@@ -19,9 +21,34 @@ def decision_in_words(run: Run, decision: Decision, language: Language) -> str:
     return words(
         known,
         rank=decision.rank,
+        contact=words.term("channel_contact", decision.channel or "phone"),
         keep=words.amount(decision.expected_value_minor, run.base_currency),
         until=words.day(decision.until) if decision.until else "–",
     )
+
+
+def channel_in_words(terms: ListTerms | None, decision: Decision, language: Language) -> str:
+    """How to contact who is listed, for example "Visit, by the branch head"; empty for others."""
+    if not (decision.rank and decision.channel):
+        return ""
+    words, made_by = Wording(language), terms.made_by.get(decision.channel) if terms else None
+    channel = words.term("channel", decision.channel)
+    return words("policy.by_branch_head", channel=channel) if made_by == "branch_head" else channel
+
+
+def rests_on_in_words(decision: Decision, language: Language) -> str:
+    """For example "Our own outcomes of 214 customers with this reason"; empty where nothing is expected."""
+    if not decision.rests_on:
+        return ""
+    words, (level, count) = Wording(language), parts_of(decision.rests_on)
+    return words(f"policy.rests_on.{level}", count=words.count(count))
+
+
+def how_in_words(terms: ListTerms, decision: Decision) -> str:
+    """The channel, and below it what the money to keep rests on; in the language of the terms."""
+    language = terms.language
+    lines = channel_in_words(terms, decision, language), rests_on_in_words(decision, language)
+    return "\n".join(line for line in lines if line)
 
 
 def household_in_words(run: Run, count: int, keep_minor: int, language: Language) -> str:

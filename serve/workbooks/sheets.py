@@ -22,7 +22,7 @@ from configs.published import (
     risk_name,
 )
 from serve.store.list_rows import WEEKS, ListRow
-from serve.texts.decisions import household_in_words
+from serve.texts.decisions import household_in_words, how_in_words
 from serve.texts.wording import Wording, caveats, change_in_words, risk_in_words, risk_points
 from serve.workbooks.layout import Column, Styles, bars, fitted, head, page, row_height, styles
 
@@ -150,6 +150,8 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
                lambda row: _contact(context, row.last_contact, row.follow_up_on)),
         Column("next_step", words("column.next_step"), "wrapped", 25,
                lambda row: words.either(row.decision.next_step_en, row.decision.next_step_zh) or ""),
+        Column("how", words("policy.how"), "wrapped", 17,
+               lambda row: how_in_words(context.terms, row.decision)),
         Column("outcome", words("column.outcome"), "input", fitted(choices["outcome"], 14, 16), lambda _: ""),
         Column("note", words("column.note"), "input", 18, lambda _: ""),
         Column("follow_up", words("column.follow_up"), "input_day", 12, lambda _: ""),

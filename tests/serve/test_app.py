@@ -72,6 +72,9 @@ def test_a_scored_customer(client):
         "part": None,
         "money_to_keep": 29.7,
         "next_step": None,
+        "channel": None,
+        "rests_on": None,
+        "rests_on_text": None,
     }
 
 

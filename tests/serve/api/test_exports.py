@@ -55,6 +55,9 @@ def test_every_score_by_number_as_a_line_of_json(client):
         "rank": 2,
         "part": "this_week",
         "money_to_keep": 52.92,
+        "channel": "phone",
+        "rests_on": "setting",
+        "rests_on_text": "An assumption, not yet measured here",
     }
     assert response.headers["attrition-run"] == "run-1"
     assert response.headers["attrition-snapshot-date"] == "2026-11-16"

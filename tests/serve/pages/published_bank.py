@@ -143,7 +143,8 @@ def _with_step(decision: Any) -> Any:
     if decision.rank is None:
         return decision
     english = "Discuss renewal before the money matures, with an offer ready"
-    return replace(decision, next_step_en=english, next_step_zh="到期前沟通续接，准备好承接产品")
+    step = {"next_step_en": english, "next_step_zh": "到期前沟通续接，准备好承接产品"}
+    return replace(decision, **step, rests_on="reason 1214")
 
 
 def publish(store: Store, settings: Lists, audit_key: bytes) -> None:

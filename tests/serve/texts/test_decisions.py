@@ -1,13 +1,15 @@
 """Each decision in a sentence of both languages: on the list, or why not and until when."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from configs.codes import DECISIONS
 from configs.published import LANGUAGES, Decision
-from serve.texts.decisions import decision_in_words, until_of
+from serve.texts.decisions import channel_in_words, decision_in_words, rests_on_in_words, until_of
 from serve.texts.wording import TEXTS
+from tests.serve.conftest import published_run
 
 CODES = [(code, why) for code, reasons in DECISIONS.items() for why in reasons]
 
@@ -53,3 +55,27 @@ def test_a_code_of_another_release_is_shown_as_it_is(make_run):
 def test_the_end_of_the_experiment_is_no_day_of_a_listed_customer():
     assert until_of(a_decision("listed", "stays")) is None
     assert until_of(a_decision("held_out", "drawn")) == date(2026, 12, 7)
+
+
+def test_how_to_contact_and_what_it_rests_on(settings):
+    """Of the control group nobody reads how it would be contacted."""
+    visit = replace(a_decision("listed", "stays"), channel="visit", rests_on="stage 1214")
+    terms = replace(settings.list_terms, made_by={"visit": "branch_head", "phone": "manager"})
+    words = {
+        language: (channel_in_words(terms, visit, language), rests_on_in_words(visit, language))
+        for language in LANGUAGES
+    }
+    assert words == {
+        "en": (
+            "Visit, by the branch head",
+            "Our own outcomes of 1,214 customers with this reason, risk and stage",
+        ),
+        "zh": ("面访（支行行长）", "本行1,214位原因、风险、阶段均相同客户的实际结果"),
+    }
+    assumed = replace(visit, channel="phone", rests_on="setting")
+    assert channel_in_words(None, assumed, "zh") == channel_in_words(terms, assumed, "zh") == "电话"
+    assert rests_on_in_words(assumed, "en") == "An assumption, not yet measured here"
+    held_out = replace(a_decision("held_out", "drawn"), channel="visit", rests_on="setting")
+    assert channel_in_words(terms, held_out, "en") == ""
+    most = replace(visit, why="most_to_keep")
+    assert decision_in_words(published_run(), most, "en").startswith("Listed, no. 3: a visit is expected to")

@@ -9,7 +9,9 @@ import pytest
 
 from configs.alarms import KINDS as ALARMS
 from configs.codes import DECISIONS, EXCLUSION_CODES
+from configs.list_settings import CHANNELS
 from configs.published import ALERT_FEEDBACK, OUTCOMES, STAGES, Change, ListPart, Reason, Strength
+from configs.response import RESTS_ON
 from configs.settings import Label
 from configs.tables import COUNTERPARTIES, KINDS, PRODUCT_CLASSES
 from pipeline.gates.verdicts import ALARM, LATE, OVERRIDDEN, PASSED, REFUSED
@@ -39,6 +41,8 @@ CODES = {
     "counterparty": COUNTERPARTIES,
     "stage": STAGES,
     "band": ("high", "medium", "low"),
+    "channel_contact": CHANNELS,
+    "policy.rests_on": RESTS_ON,
     "list.part": get_args(ListPart),
     "list.risk": get_args(Label.model_fields["definition"].annotation),
 }

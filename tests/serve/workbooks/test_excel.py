@@ -74,7 +74,7 @@ def lists(lists):
     """c4's decision says what to do first."""
 
     def with_step(decision):
-        steps = {"next_step_en": "Say sorry first", "next_step_zh": "先致歉"}
+        steps = {"next_step_en": "Say sorry first", "next_step_zh": "先致歉", "rests_on": "reason 214"}
         return replace(decision, **steps) if decision.customer_id == "c4" else decision
 
     return [replace(listed, decisions=tuple(map(with_step, listed.decisions))) for listed in lists]
@@ -112,7 +112,7 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
         "序号", "分组", "客户号", "层级、阶段", "管理资产（AUM）", "13周走势", "30天风险", "60天风险",
         "90天风险",
         "可挽留资金", "预计流失资金",
-        "原因与变化", "90天内到期", "最近联系", "建议下一步", "联系结果", "备注",
+        "原因与变化", "90天内到期", "最近联系", "建议下一步", "方式", "联系结果", "备注",
         "约定回访日期", "本次预警是否有用？",
     ]  # fmt: skip
     assert cells_of(sheet, 1) == {
@@ -122,6 +122,7 @@ def test_a_managers_sheet_holds_the_list_in_order(sheet):
         "maturing": "2026年12月3日 定期3 3,000\n2026年12月4日 定期4 4,000\n"
         "2026年12月5日 定期5 5,000\n另有2笔：1.3万",
         "contact": "2026年10月12日\n电话\n已接通", "next_step": "先致歉",
+        "how": "电话\n本行214位同类原因客户的实际结果",
         "run_id": "run-1", "manager_id": "M1", "customer_id": "c4",
     }  # fmt: skip
     second = cells_of(sheet, 2)
