@@ -21,6 +21,7 @@ from pipeline.demo_bank.files import write_csv, write_extracts, write_products
 NOBODY = "nobody"  # who is called in the quiet world
 NUMBERS = ("CUST_NO", "ACCT_NO", "RM_NO", "ORG_NO", "SERIAL_NO", "CONT_NO", "RESP_NO")
 MARKET = 20_260_601  # all banks are of one country: one market, so that one table of rates serves them
+COMMON = ("rates", "offers")  # of the country: the first bank's are those of all
 WEEKS_PER_FILE = 13
 
 
@@ -106,11 +107,11 @@ def together(parts: Iterable[tuple[Iterable[World], Sequence[Week]]]) -> Iterato
 
 
 def deliver(out: Path, weeks: Iterable[Iterable[Week]]) -> None:
-    """Write what the worlds recorded, week by week, as raw extracts. Rates come once a week."""
+    """Write what the worlds recorded, week by week, as raw extracts. Rates and offers come once a week."""
     waiting: list[Week] = []
     for number, together in enumerate(weeks, start=1):
         for k, week in enumerate(together):
-            kept = {name: table for name, table in week.tables.items() if name != "rates" or k == 0}
+            kept = {name: table for name, table in week.tables.items() if name not in COMMON or k == 0}
             waiting.append(Week(week.monday, kept))
         if number % WEEKS_PER_FILE == 0:
             write_extracts(out, waiting)

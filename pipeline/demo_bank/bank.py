@@ -16,9 +16,9 @@ from features.engine.entities import EPOCH, day_number
 from pipeline.demo_bank import contacts, hazards
 from pipeline.demo_bank import parameters as p
 from pipeline.demo_bank.customers import CLOSED, Customers, States, customer_rows
-from pipeline.demo_bank.draws import Draws, Ints
+from pipeline.demo_bank.draws import Draws, Floats, Ints
 from pipeline.demo_bank.flows import Flows
-from pipeline.demo_bank.hazards import BASE_WEEKS, History, Pressure, Truth, truth_of
+from pipeline.demo_bank.hazards import BASE_WEEKS, History, Pressure, Truth, Window, truth_of
 from pipeline.demo_bank.households import Households
 from pipeline.demo_bank.leaving import Leaving
 from pipeline.demo_bank.ledger import Ledger
@@ -84,6 +84,12 @@ class Bank:
     def returns_truth(self) -> pa.Table:
         """The truth about who settled elsewhere, on this Monday, before the week is lived."""
         return returns_truth(self.customers, self.states, self._monday, self.week)
+
+    def chances(self, who: Ints, window: Window, harmed: bool = False) -> Floats:
+        """``hazards.chances_of`` these customers on this Monday; ``harmed``: as if any call harmed them."""
+        pressure = self._pressure(who)
+        pressure = pressure.harmed() if harmed else pressure
+        return hazards.chances_of(who, self.customers, self.states, pressure, window)
 
     def opening_week(self) -> Week:
         """The records before the first week: everybody who is here, valued on the Sunday before."""

@@ -126,6 +126,7 @@ CALL_HELPS = (0.25, 0.55, 0.35, 0.50, 0.45, 0.08, 0.0)
 CALL_HARMS = (0.10, 0.02, 0.08, 0.02, 0.05, 0.02, 0.0)
 CALL_FACTOR = (1.0, 0.35, 1.7)  # on hazards and on GO_CHANCE: no effect, helps, harms
 CALL_WEEKS = 8  # an answered call works for this long
+HARM_FACTOR = 3.0  # the same for one customer in ten, in the world of `make bench-calls` in which calls harm
 
 # --- Offers, grades of risk, and a class that one branch does not sell -------------------------------------
 OFFER_SHARE = 0.5  # share of a quarter's offers that pay more than the shelf
