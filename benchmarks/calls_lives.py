@@ -31,7 +31,12 @@ MONDAYS = tuple(LAST - timedelta(weeks=ahead) for ahead in range(LEARNT + JUDGED
 LEFT = p.CALL_WEEKS + 1  # an earlier answered contact works for 0 … CALL_WEEKS more weeks
 DEPTH = sum(p.DRAIN_DEPTH) / 2  # share of the AUM that leaves with a customer, on average
 HALF_A_YEAR, FALLEN = 26, 0.9
-KINDS = ("late", "early", "harm_late", "harm_early")  # tables of chances: of the label's 90 days and of its 30
+KINDS = (
+    "late",
+    "early",
+    "harm_late",
+    "harm_early",
+)  # tables of chances: of the label's 90 days and of its 30
 
 
 def columns(kind: str) -> list[str]:
@@ -69,7 +74,7 @@ def _fallen(ledger: Ledger, before: Floats) -> Bools:
 
 
 def truth(world: World, fallen: Bools) -> pd.DataFrame:
-    """The truth of one bank on its Monday; ``fallen`` is per customer of the bank: harmed where calls harm."""
+    """The truth of one bank on its Monday; ``fallen``, per customer of the bank: who is harmed by calls."""
     bank, known = world.bank, world.bank.truth()
     assert known is not None, "the history is longer than the average AUM takes"
     who = known.customer

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Work:
         changes = {"lists": {"reasons": 1}, "engine": {"workers": 1}, "quarantine_limit": 0.5}
         return load_settings("demo", changes | {"training": {"threads": 1}})
 
-    @property
+    @cached_property
     def made_by(self) -> str:
         """A digest of all that shapes a panel."""
         here = Path(__file__).parent

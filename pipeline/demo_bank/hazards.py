@@ -120,9 +120,7 @@ def crossing_week(depth: Floats, weeks: Ints) -> Ints:
     return np.ceil(weeks * (0.5 / depth) ** (1 / p.DRAIN_SHAPE) - 1e-9).astype(np.int64)
 
 
-def completes(
-    crossing: Ints, done: Ints, weeks: Ints, start: int = 0, window: Window = LABEL
-) -> Floats:
+def completes(crossing: Ints, done: Ints, weeks: Ints, start: int = 0, window: Window = LABEL) -> Floats:
     """Chance that a drain with ``done`` weeks behind it and the next one in week s + ``start`` counts.
 
     It must not stop half-way, must cross in time, and the money must not return within the window.
@@ -214,16 +212,16 @@ def truth_of(who: Ints, customers: Customers, states: States, pressure: Pressure
     )
 
 
-def chances_of(
-    who: Ints, customers: Customers, states: States, pressure: Pressure, window: Window
-) -> Floats:
+def chances_of(who: Ints, customers: Customers, states: States, pressure: Pressure, window: Window) -> Floats:
     """(weeks left, customer): probability of attrition in the window, without a further call.
 
     In row k an earlier answered call works for k more weeks; row CALL_WEEKS is that of a call answered now.
     """
-    weeks = [np.full(len(who), left, dtype=np.int64) for left in range(p.CALL_WEEKS + 1)]
-    left = [replace(pressure, call_weeks=known) for known in weeks]
-    return np.stack([_probability(who, customers, states, one, window, exact=True) for one in left])
+    pressures = (
+        replace(pressure, call_weeks=np.full(len(who), left, dtype=np.int64))
+        for left in range(p.CALL_WEEKS + 1)
+    )
+    return np.stack([_probability(who, customers, states, each, window, exact=True) for each in pressures])
 
 
 def _probability(
@@ -263,9 +261,7 @@ def _undecided(pressure: Pressure, window: Window, exact: bool) -> Floats:
     return -np.expm1(stays)
 
 
-def _counts_if_looking(
-    first: int, factor: Floats, pressure: Pressure, window: Window, exact: bool
-) -> Floats:
+def _counts_if_looking(first: int, factor: Floats, pressure: Pressure, window: Window, exact: bool) -> Floats:
     """``looking_counts`` of each call factor; ``exact``: it works for the weeks that are left alone."""
     chances = np.zeros(factor.shape)
     for until in np.unique(pressure.call_weeks).tolist() if exact else [AHEAD + 1]:

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.demo_bank import Bank, hazards
 from pipeline.demo_bank import parameters as p
-from pipeline.demo_bank.customers import call_types
+from pipeline.demo_bank.customers import DRAINING, call_types
 from pipeline.demo_bank.draws import Bools, Floats
 from pipeline.demo_bank.hazards import REASONS, History
 
@@ -52,11 +52,16 @@ def test_later_starts_and_calls_that_help_make_it_less_likely() -> None:
     assert (harmed >= counts).all()
 
 
-def test_looking_agrees_with_a_simulation() -> None:
+@pytest.mark.parametrize(
+    ("until", "window"), [(13, hazards.LABEL), (3, hazards.LABEL), (0, hazards.LABEL), (1, hazards.EARLY)]
+)
+def test_looking_agrees_with_a_simulation(until: int, window: hazards.Window) -> None:
+    """Of somebody whom an answered call helps before week ``until``."""
     generator = np.random.default_rng(5)
-    size = 200_000
+    size, factor = 200_000, p.CALL_FACTOR[1]
     fate = generator.random((hazards.AHEAD, size))
-    goes, calms = fate < p.GO_CHANCE, fate >= 1 - p.CALM_CHANCE
+    works = np.arange(hazards.AHEAD)[:, None] < until
+    goes, calms = fate < p.GO_CHANCE * np.where(works, factor, 1.0), fate >= 1 - p.CALM_CHANCE
     start = np.where(goes.any(axis=0), goes.argmax(axis=0), 99)
     calm = np.where(calms.any(axis=0), calms.argmax(axis=0), 99)
     weeks = generator.choice(
@@ -64,10 +69,47 @@ def test_looking_agrees_with_a_simulation() -> None:
     )
     crossing = hazards.crossing_week(generator.uniform(*p.DRAIN_DEPTH, size), weeks)
     stops = (generator.random((4, size)) < p.ABORT_CHANCE) & (np.arange(1, 5)[:, None] < crossing)
-    away = np.clip(hazards.AHEAD + 1 - start - weeks, 0, p.AWAY_WEEKS)
+    away = np.clip(window.held + 1 - start - weeks, 0, p.AWAY_WEEKS)
     returns = generator.random(size) > (1 - p.RETURN_CHANCE) ** away
-    counts = (start < calm) & (start + crossing <= hazards.AHEAD) & ~stops.any(axis=0) & ~returns
-    assert hazards.looking_counts(0, 1.0) == pytest.approx(counts.mean(), abs=0.004)
+    counts = (start < calm) & (start + crossing - 1 <= window.crossed) & ~stops.any(axis=0) & ~returns
+    assert hazards.looking_counts(0, factor, until, window) == pytest.approx(counts.mean(), abs=0.004)
+
+
+def test_chances_with_weeks_left_of_a_call() -> None:
+    """Row 0 is the truth of nobody called; each further week that helps takes something off, early less."""
+    bank = Bank(700, 34, 7, LAST_MONDAY)
+    for _ in range(18):
+        bank.advance()
+    truth = bank.truth()
+    late, early = (bank.chances(truth.customer, window) for window in (hazards.LABEL, hazards.EARLY))
+    assert late.shape == early.shape == (p.CALL_WEEKS + 1, len(truth.customer))
+    assert np.array_equal(late[0], truth.probability)
+    types = bank.customers.call_type[:, truth.customer]
+    helped, minds_not = (types == 1).any(axis=0) & (types != 2).all(axis=0), (types == 0).all(axis=0)
+    assert (np.diff(late[:, helped], axis=0) <= 1e-12).all()
+    assert (late[:, minds_not] == late[0, minds_not]).all()
+    draining = bank.states.stage[truth.customer] == DRAINING
+    assert draining.any()
+    assert (late[:, draining] == late[0, draining]).all()
+    # A call can save within 30 days only who goes in the next two weeks.
+    assert (early[3:] == early[2]).all()
+    # What left early may have come back by the end of the longer window.
+    assert (early <= late + np.where(draining, 0.13, 0.001)).all()
+    assert late[0].sum() > 2 * early[0].sum() > 0
+    harmed = bank.chances(truth.customer, hazards.LABEL, harmed=True)
+    assert np.array_equal(harmed[0], late[0])
+    assert (harmed[-1] > late.max(axis=0) - 1e-12).all()
+    assert (harmed[-1] > 1.5 * late[0]).mean() > 0.5
+
+
+def test_early_counts_what_is_gone_by_the_third_week() -> None:
+    crossing, done, weeks = np.array([2, 3]), np.array([1, 0]), np.array([2, 4])
+    # One week to go, then away in weeks s + 1 … s + 4 ...
+    early = hazards.completes(crossing, done, weeks, window=hazards.EARLY)
+    assert early[0] == pytest.approx((1 - p.ABORT_CHANCE) * (1 - p.RETURN_CHANCE) ** 4)
+    # ... of four the third crosses, in s + 2, and the money is away in s + 4; a week later is too late.
+    assert early[1] == pytest.approx((1 - p.ABORT_CHANCE) ** 2 * (1 - p.RETURN_CHANCE))
+    assert hazards.completes(crossing, done, weeks, 1, hazards.EARLY)[1] == 0
 
 
 def test_what_a_call_does_hangs_on_the_reason() -> None:
