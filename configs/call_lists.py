@@ -81,12 +81,14 @@ class HouseholdFacts:
 
     ``reached``: the last day on which any of them was, empty where that gives the others no quiet.
     ``selected``: households of who was listed or in the control group the week before. ``assignments``: the
-    oldest of its members' that still holds; it is the household's.
+    oldest of its members' that still holds; it is the household's. ``in_campaign``: the first Monday on which
+    no campaign holds any of them.
     """
 
     reached: Mapping[str, date] = field(default_factory=dict)
     selected: frozenset[str] = frozenset()
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    in_campaign: Mapping[str, date] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ class Week:
     came up that ends a cool-down. ``least_value_minor``: what any contact must be expected to keep, and
     ``costs_minor``, by channel, to pay for itself. ``selected``: who was listed or in the control group the
     week before. ``assignments``: those made before the Monday that still hold. ``follow_up``: the day on
-    which to call again, of customers with whom that was agreed.
+    which to call again, of customers with whom that was agreed. ``in_campaign``: the first Monday on which no
+    campaign holds the customer. ``often``: who was contacted as often as lists may.
     """
 
     snapshot_date: date
@@ -113,6 +116,8 @@ class Week:
     costs_minor: Mapping[str, int] = field(default_factory=dict)
     follow_up: Mapping[str, date] = field(default_factory=dict)
     households: HouseholdFacts = field(default_factory=HouseholdFacts)
+    in_campaign: Mapping[str, date] = field(default_factory=dict)
+    often: frozenset[str] = frozenset()
 
 
 def portfolios(scores: Iterable[Score], managers: Iterable[Manager]) -> list[Portfolio]:

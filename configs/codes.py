@@ -19,6 +19,10 @@ DECISIONS: dict[str, dict[str, str]] = {
         "by_bank": "the bank's own record says that the customer wants no calls",
         "by_contact": "told a manager so, as an outcome recorded here",
     },
+    "in_campaign": {
+        "member": "a campaign's audience holds the customer, or one of the household, and its outcome is open"
+    },
+    "too_often": {"most_contacts": "was contacted on lists.most_contacts days within lists.contact_weeks"},
     "cooled_down": {
         "contacted": "was reached less than lists.cool_down_weeks ago, and nothing came up since",
         "household_contacted": "another member of the household was, and lists.household_cool_down is set",

@@ -79,6 +79,8 @@ class Lists(Strict):
 
     ``talked`` has, by channel, the outcomes of the bank's own contacts in which the customer was reached; of
     other channels it is ``answered`` alone, and an empty text is an outcome that nobody noted.
+    Whoever was contacted on ``most_contacts`` days within ``contact_weeks``, whether reached or not, is left
+    alone by lists and campaigns alike; 0: no such cap.
     ``control_group_period``: of the calendar, through which a customer stays in the control group.
     ``channels`` are those through which lists contact customers, each named once.
     ``household_cool_down``: a contact with one member of a household gives the others quiet too.
@@ -88,6 +90,8 @@ class Lists(Strict):
     capacity_share: Annotated[float, Field(ge=0, le=1)]
     reasons: Annotated[int, Field(ge=1, le=5)]
     cool_down_weeks: Annotated[int, Field(ge=0, le=52)]
+    most_contacts: Annotated[int, Field(ge=0, le=100)]
+    contact_weeks: Annotated[int, Field(ge=1, le=52)]
     talked: Named[Listed[str]]
     occasions: Occasions
     household_cool_down: bool

@@ -1,5 +1,6 @@
 """The call lists of a Monday: the facts they rest on, the choice, and each listed customer's next step."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
+from configs.list_settings import Lists
 from configs.published import LANGUAGES, Decision, Maturity, Run
 from configs.response import Response
 from configs.settings import Settings
@@ -20,12 +22,12 @@ from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
 from pipeline.lists.experiment import learnt_response
 from pipeline.lists.households import with_households
-from pipeline.lists.reached import reached
+from pipeline.lists.reached import contact_days, reached
 from pipeline.lists.service import with_contact_due
 from pipeline.progress import log
 from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
-from serve.store import assignments, contacts
+from serve.store import assignments, campaign_sending, contacts
 from serve.store.store import Store
 from serve.texts.service import first_sentence
 
@@ -44,13 +46,15 @@ def choose_lists(
     lists = bank.settings.lists
     monday = publication.run.snapshot_date
     known_reached = reached(tables, lists, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
+    days = contact_days(tables, lists, monday)
     response = learnt_response(bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, response, known_reached)
+        often = contacted_often(connection, days, lists, monday)
     least, costs = least_value(bank.settings), costs_of(bank.settings)
     occasions = publication.last_occasion
     week = replace(week, last_occasion=occasions, least_value_minor=least, costs_minor=costs)
-    week = under_newest_numbers(week, newest_numbers(tables))
+    week = replace(under_newest_numbers(week, newest_numbers(tables)), often=often)
     week = with_households(week, publication.households, lists)
     scores = with_contact_due(bank.settings, tables, publication.scores, monday, week.opted_out)
     publication = replace(publication, scores=scores)
@@ -82,7 +86,22 @@ def week_of(
         assignments.holding(connection, monday),
         # Whoever was reached since, by the bank's own contacts, has had that call.
         follow_up={name: day for name, day in agreed.items() if last.get(name, date.min) < day},
+        in_campaign=campaign_sending.in_campaign(connection, monday),
     )
+
+
+def contacted_often(
+    connection: Connection, days: Mapping[str, int], lists: Lists, monday: date
+) -> frozenset[str]:
+    """Whoever was contacted as often before ``monday`` as lists and campaigns may; both ask here.
+
+    ``days`` are those of contacts that the tables know; a campaign's message counts as one more.
+    """
+    if not lists.most_contacts:
+        return frozenset()
+    since = monday - timedelta(weeks=lists.contact_weeks)
+    contacted = Counter(days) + Counter(campaign_sending.unrecorded(connection, since, monday))
+    return frozenset(name for name, count in contacted.items() if count >= lists.most_contacts)
 
 
 def under_newest_numbers(week: Week, numbers: Numbers) -> Week:
@@ -182,6 +201,8 @@ def _with_lists(run: Run, week: Week) -> Run:
         sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
         week.response.figures(),
         *([sorted(week.follow_up.items())] if week.follow_up else []),
+        *([sorted(week.in_campaign.items())] if week.in_campaign else []),
+        *([sorted(week.often)] if week.often else []),
     )
     went_in = dict(run.manifest) | {"lists": fingerprint(repr(facts))}
     return replace(run, run_id=run_id_of(run.snapshot_date, went_in), manifest=MappingProxyType(went_in))

@@ -211,6 +211,11 @@ def _kept_off(score: Score, lists: Lists, week: Week) -> _Verdict | None:
         return _Verdict("opted_out", "by_bank")
     if score.customer_id in week.opted_out:
         return _Verdict("opted_out", "by_contact")
+    of_household = week.households.in_campaign.get(score.household_id or "")
+    if until := week.in_campaign.get(score.customer_id, of_household):
+        return _Verdict("in_campaign", "member", until=until)
+    if score.customer_id in week.often:
+        return _Verdict("too_often", "most_contacts")
     of_customer, household = (
         week.reached.get(score.customer_id),
         week.households.reached.get(score.household_id or ""),

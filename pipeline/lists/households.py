@@ -26,7 +26,11 @@ def with_households(week: Week, households: Mapping[str, str], lists: Lists) -> 
         if household := households.get(name):
             assignments.setdefault(household, assignment)
     selected = frozenset(households[name] for name in week.selected if name in households)
-    return replace(week, households=HouseholdFacts(reached, selected, assignments))
+    in_campaign: dict[str, date] = {}
+    for name, until in week.in_campaign.items():
+        if household := households.get(name):
+            in_campaign[household] = max(until, in_campaign.get(household, until))
+    return replace(week, households=HouseholdFacts(reached, selected, assignments, in_campaign))
 
 
 def first_of_each(queue: Iterable[Score]) -> list[Score]:

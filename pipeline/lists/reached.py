@@ -1,5 +1,6 @@
 """The contacts in which customers were reached, as known before a Monday."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 
@@ -46,6 +47,22 @@ def reached_within(
                 within = (made.day >= first) & (made.day < end)
                 names[day].update(customers[np.unique(made.customer[within])])
     return names
+
+
+def contact_days(tables: Ingested, lists: Lists, monday: date) -> Counter[str]:
+    """On how many days of the last ``lists.contact_weeks`` each customer was contacted, as known before
+    ``monday``: by whomever, whether reached or not. Nobody where there is no cap.
+    """
+    since, days = monday - timedelta(weeks=lists.contact_weeks), Counter[str]()
+    for bucket in range(tables.buckets if lists.most_contacts else 0):
+        rows = tables.read("contacts", bucket, COLUMNS, since=since.year)
+        if rows is not None:
+            customers = np.array(sorted(rows["customer_id"].unique().to_pylist()), dtype=object)
+            made = make_rows("contacts", rows, customers)
+            known = seen(made, day_number(monday)) & (made.day >= day_number(since))
+            pairs = np.unique(np.stack([made.customer[known], made.day[known]]), axis=1)
+            days.update(customers[pairs[0]].tolist())
+    return days
 
 
 def reached_rows(

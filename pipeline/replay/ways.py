@@ -185,7 +185,7 @@ def _cohort(path: Path, customers: NDArray[np.str_], left: pd.DataFrame) -> Coho
         team,
         frame["worked_rank"].notna().to_numpy(),
         frame["rank"].notna().to_numpy(),
-        ~frame["decision"].isin(("opted_out", "cooled_down")).to_numpy(),
+        ~frame["decision"].isin(("opted_out", "in_campaign", "too_often", "cooled_down")).to_numpy(),
         np.isin(names, gone),
         # Where the bank counts customers no money is at risk, and the risk ranks.
         {LISTS: (money if money.any() else frame["risk"]).to_numpy(np.float64)}

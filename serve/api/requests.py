@@ -24,6 +24,8 @@ MoneyWritten = Annotated[
 ]
 DecisionCode = Literal[
     "opted_out",
+    "in_campaign",
+    "too_often",
     "cooled_down",
     "do_not_disturb",
     "not_paying",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from serve.store import tables
+from serve.store import campaign_sending, tables
 from serve.store.contacts import opted_out_since
 
 
@@ -13,7 +13,7 @@ def follow_numbers(connection: Connection, newest: Mapping[str, str]) -> int:
 
     Of the opt-outs of two customers who became one the earlier stays.
     """
-    moved = 0
+    moved = campaign_sending.follow_numbers(connection, newest)
     for recorded in (tables.contacts, tables.alert_feedback):
         for name in set(connection.scalars(select(recorded.c.customer_id).distinct())) & set(newest):
             renamed = update(recorded).where(recorded.c.customer_id == name).values(customer_id=newest[name])

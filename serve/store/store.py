@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, tuple_, 
 from configs.call_lists import CallList
 from configs.errors import DataError
 from configs.published import Exclusion, Run, RunExtras, Score
-from serve.store import announcements, assignments, audit, rows, schema, tables
+from serve.store import announcements, assignments, audit, campaign_sending, rows, schema, tables
 from serve.store import database as connect
 from serve.store.checks import check
 from serve.store.differences import DecidedScore
@@ -110,7 +110,7 @@ class Store(AbstractContextManager["Store"]):
         """The number of runs removed: ``keep_weeks`` or more before the newest Monday, never the one served.
 
         Of runs ``keep_profiles`` or more weeks before the newest only the profiles and the prepared answers
-        go, and so do assignments made ``keep_assignments`` or more weeks before it.
+        go, and so do assignments and members of campaigns ``keep_assignments`` or more weeks before it.
         """
         with self._changing() as connection:
             newest = connection.scalar(select(func.max(tables.runs.c.snapshot_date)))
@@ -123,6 +123,7 @@ class Store(AbstractContextManager["Store"]):
                 connection.execute(delete(table).where(table.c.run_version.in_(_until(connection, faded))))
             kept = tables.assignments
             connection.execute(delete(kept).where(kept.c.assigned_on <= assigned))
+            campaign_sending.prune(connection, assigned)
             gone = _until(connection, old)
             _remove(connection, gone)
             return len(gone)

@@ -24,7 +24,7 @@ M1 = Manager("M1", "张伟", "B1", 2)
 
 def settings(**changes):
     usual = {"default_capacity": 2, "capacity_share": 0.0, "reasons": 3, "cool_down_weeks": 4,
-             "stay_places": 2,
+             "most_contacts": 6, "contact_weeks": 13, "stay_places": 2,
              "control_group_share": 0.0, "control_group_period": "half_year", "household_cool_down": True,
              "channels": [{"name": "phone", "response": 1.0, "places": 1.0}],
              "salt": "", "min_group": 100, "least_value": 0, "talked": {"phone": ["answered"]},

@@ -32,7 +32,7 @@ def test_every_decision_has_a_sentence_of_its_own(make_run, language, counts):
         assert sentence.startswith(("Listed, no. 3: ", "已列入名单，第3位：")) == (code == "listed")
         assert not set("{}_–") & set(sentence)
         assert ("7 Dec 2026" in sentence or "2026年12月7日" in sentence) == (
-            code in ("cooled_down", "held_out")
+            code in ("cooled_down", "in_campaign", "held_out")
         )
         assert not counts or not any(word in sentence for word in ("keep", "CNY", "元", "挽留"))
 
