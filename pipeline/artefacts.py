@@ -70,6 +70,10 @@ class Home:
         return self.root / "lists"
 
     @property
+    def campaigns(self) -> Path:
+        return self.root / "campaigns"
+
+    @property
     def store(self) -> str:
         return self.store_elsewhere or f"sqlite:///{self.root / 'store.db'}"
 

@@ -15,6 +15,8 @@ from configs.files import whole_folder
 from configs.published import RunExtras
 from models.bundle import Bundle
 from pipeline.alarms.run_alarms import raise_run_alarms
+from pipeline.campaigns.effect import estimate_effects, write_effects
+from pipeline.campaigns.sending import send_due
 from pipeline.context import Context
 from pipeline.evaluation.intake_page import write_intake_page
 from pipeline.evaluation.model_report import card_of, evaluate_after_training
@@ -220,6 +222,7 @@ def run_publish(
     """
     snapshot_date = evaluated.monday
     publication, lists, effect = run_score(context, tables, bundle, snapshot_date)
+    campaign_effects = estimate_effects(context, tables, snapshot_date, lambda *_: None)
     with step("structure") as counts, progress_bar("structure") as on_structure:
         counts["written"] = build_structure(
             context.settings, context.home, tables, snapshot_date, on_structure
@@ -245,6 +248,7 @@ def run_publish(
             step("lists") as listed,
         ):
             write_effect(read_session.connection, effect)
+            write_effects(read_session.connection, campaign_effects)
             terms = context.settings.list_terms
             keep_figures(read_session.connection, run.run_id, "terms", asdict(terms))
             listed["files"] = len(write_lists(draft, read_session, lists, terms))
@@ -255,6 +259,7 @@ def run_publish(
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
     if served:
+        send_due(context, tables)
         raise_run_alarms(context, snapshot_date, drifted, figures)
     return publication, lists
 

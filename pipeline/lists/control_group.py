@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from configs.call_lists import Assignment, Week
 from configs.list_settings import Lists
 from configs.published import Score
+from serve.store.audience import AudienceRow
 
 MONTHS = {"quarter": 3, "half_year": 6, "year": 12}
 LETTERS = {"quarter": "Q", "half_year": "H", "year": "Y"}
@@ -39,9 +40,10 @@ def hash_below(share: float, *parts: str) -> bool:
     return int.from_bytes(digest[:8]) < share * 2**64
 
 
-def assigned_as(score: Score) -> str:
+def assigned_as(customer: Score | AudienceRow) -> str:
     """What is drawn: the customer's household, or the customer."""
-    return f"household\0{score.household_id}" if score.household_id else score.customer_id
+    home = customer.household_id
+    return f"household\0{home}" if home else customer.customer_id
 
 
 def period_of(monday: date, lists: Lists) -> tuple[str, date]:

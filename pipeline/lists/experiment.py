@@ -59,9 +59,9 @@ def estimate_effect(
         rows = assignments.experiment_rows(connection, monday - LOOK_BACK)
         last, current = assignments.latest_result(connection), served(connection)
     newest = max(monday, current.snapshot_date) if current else monday
-    observed = _follow_up(bank, tables, (monday, newest), rows, last, progress)
+    observed = follow_up(bank, tables, (monday, newest), rows, last, progress)
     of_monday = tuple(row for row in rows if row.assigned_on == monday)
-    rows = tuple(_with_outcome(row, observed) for row in rows if row.assigned_on < monday)
+    rows = tuple(with_known_outcome(row, observed) for row in rows if row.assigned_on < monday)
     if bank.settings.label.definition == "delivered":  # whoever gets no label is waited for in vain
         closes = bank.settings.label.timeline
         known = {*with_outcome(bank.settings, tables, {row.assigned_on for row in rows}, monday)}
@@ -104,7 +104,7 @@ def run_effect(bank: Context, tables: Ingested, progress: Callable[[int, int], N
     return effect.figures
 
 
-def _follow_up(
+def follow_up(
     bank: Context,
     tables: Ingested,
     mondays: tuple[date, date],
@@ -133,7 +133,7 @@ def _follow_up(
     return {day: {} for day in sorted(too_early)} | known_outcomes
 
 
-def _with_outcome(row: Any, observed: Mapping[date, Mapping[str, Mapping[str, Any]]]) -> Any:
+def with_known_outcome(row: Any, observed: Mapping[date, Mapping[str, Mapping[str, Any]]]) -> Any:
     """The assignment with its outcome as known now; without one where it is not known after all."""
     if row.assigned_on not in observed:
         return row

@@ -55,6 +55,12 @@ def write_result(connection: Connection, campaign_id: str, as_of: date, figures:
     connection.execute(insert(kept).values(row))
 
 
+def remove_results_after(connection: Connection, monday: date) -> None:
+    """Removes estimates as of a later day: no run has seen it."""
+    kept = tables.campaign_results
+    connection.execute(delete(kept).where(kept.c.as_of > monday))
+
+
 def _to_contact(session: ReadSession, campaign_id: str) -> Select[Any]:
     members, scores, opted = tables.campaign_members, tables.scores, tables.opt_outs
     campaigns = tables.campaigns

@@ -1,0 +1,1 @@
+"""Campaigns: approved ones are sent to their audience, and what they achieved is measured."""

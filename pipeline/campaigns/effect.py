@@ -1,0 +1,129 @@
+"""What a campaign achieved: who was to be contacted against who was kept back, in customers and money.
+
+As assigned, whoever was reached (intention to treat). Members of the lasting control group are not compared:
+they were left alone long before, so that they differ from the others in more than this campaign.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from configs.campaigns import Campaign
+from configs.settings import Settings
+from models import experiment
+from pipeline.context import Context
+from pipeline.lists.experiment import LOOK_BACK, follow_up, observed_rows, with_known_outcome
+from pipeline.tables import Ingested
+from serve.store import assignments, campaign_members, campaign_sending
+from serve.store.read_session import served
+from serve.store.store import Store
+
+
+@dataclass(frozen=True)
+class CampaignEffects:
+    """The effects of campaigns as known before a Monday; the store has them after ``write_effects``.
+
+    ``observed`` are outcomes by the Monday of the sending and customer_id; ``figures`` by campaign_id.
+    """
+
+    as_of: date
+    newest: date
+    observed: Mapping[date, Mapping[str, Mapping[str, Any]]]
+    figures: Mapping[str, Mapping[str, Any]]
+
+
+def estimate_effects(
+    bank: Context, tables: Ingested, monday: date, progress: Callable[[int, int], None]
+) -> CampaignEffects:
+    """The effects of the campaigns sent before ``monday``, by what had happened and was known before it."""
+    with Store(bank.home.store) as store, store.write() as connection:
+        rows = campaign_sending.member_rows(connection, monday - LOOK_BACK)
+        sendings = {each.campaign_id: each for each in campaign_sending.sent(connection)}
+        last, current = assignments.latest_result(connection), served(connection)
+    newest = max(monday, current.snapshot_date) if current else monday
+    if not rows:
+        return CampaignEffects(monday, newest, {}, {})
+    observed = follow_up(bank, tables, (monday, newest), rows, last, progress)
+    of_campaign = defaultdict[str, list[Any]](list)
+    for row in rows:
+        if row.assigned_on < monday:
+            of_campaign[row.campaign_id].append(with_known_outcome(row, observed))
+    figures = {
+        name: campaign_figures(bank.settings, sendings[name], members, monday)
+        for name, members in of_campaign.items()
+    }
+    return CampaignEffects(monday, newest, observed, figures)
+
+
+def write_effects(connection: Connection, effects: CampaignEffects) -> None:
+    """Fill in the outcomes, correct those filled in wrongly, and keep each campaign's figures."""
+    for day, observed in effects.observed.items():
+        campaign_sending.fill(connection, day, observed)
+    campaign_members.remove_results_after(connection, effects.newest)
+    for name, figures in effects.figures.items():
+        campaign_members.write_result(connection, name, effects.as_of, figures)
+
+
+def run_effects(bank: Context, tables: Ingested, progress: Callable[[int, int], None]) -> CampaignEffects:
+    """The effects before the newest published Monday, written to the store."""
+    with Store(bank.home.store) as store:
+        effects = estimate_effects(bank, tables, store.latest_run().snapshot_date, progress)
+        with store.write() as connection:
+            write_effects(connection, effects)
+    return effects
+
+
+def campaign_figures(
+    settings: Settings, campaign: Campaign, rows: Sequence[Any], as_of: date
+) -> dict[str, Any]:
+    """Plain numbers and text. ``rows`` are the members in an arm.
+
+    ``customers`` and ``money`` as models/experiment.py has them: None as long as either arm has no known
+    outcome, ``money`` also where the bank counts customers. ``cost`` is of all contacts that were planned, in
+    base currency; ``net`` what is earned on the money kept in the outcome window (profit.margin) less that
+    cost, with its 95% interval. ``next_outcome`` is the first day on which outcomes can be known.
+    """
+    compared = [_compared(row) for row in rows if row.arm in ("contact", "control")]
+    observed = observed_rows(compared)
+    both = 0 < observed.control.sum() < len(observed)
+    has_money = settings.counts == "money"
+    waiting = sum(row.attrited is None for row in compared)
+    contacts = sum(not row.control_group for row in compared)
+    money = experiment.difference_in_money(observed) if both and has_money else None
+    cost = contacts * _cost_of_one(settings, campaign) if has_money else None
+    closes = settings.label.timeline(campaign.sent_on or as_of).outcome_end
+    return {
+        "as_of": as_of.isoformat(),
+        "counts": settings.counts,
+        "currency": settings.base_currency,
+        "contacts": contacts,
+        "control": len(compared) - contacts,
+        "lasting_control": sum(row.arm == "lasting_control" for row in rows),
+        "known": len(observed),
+        "waiting": waiting,
+        "next_outcome": closes.isoformat() if waiting else None,
+        "customers": experiment.difference_in_customers(observed) if both else None,
+        "money": money,
+        "cost": cost,
+        "net": [settings.profit.margin * kept - cost for kept in money["kept"]]
+        if money and cost is not None
+        else None,
+    }
+
+
+def _compared(row: Any) -> SimpleNamespace:
+    fields = row._asdict() if hasattr(row, "_asdict") else vars(row)
+    return SimpleNamespace(**fields, control_group=row.arm == "control")
+
+
+def _cost_of_one(settings: Settings, campaign: Campaign) -> float:
+    """Of a contact through the campaign's channel; as a call's where lists have no such channel."""
+    costs = {
+        channel.name: channel.cost_of_one(settings.profit.call_cost) for channel in settings.lists.channels
+    }
+    return costs.get(campaign.plan.channel, settings.profit.call_cost)
