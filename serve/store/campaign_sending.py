@@ -107,7 +107,7 @@ def fill(connection: Connection, sent_on: date, outcomes: Mapping[str, Mapping[s
     members, sendings = tables.campaign_members, tables.campaigns
     of_monday = members.c.campaign_id.in_(select(sendings.c.campaign_id).where(sendings.c.sent_on == sent_on))
     connection.execute(update(members).where(of_monday).values(dict.fromkeys(OUTCOME)))
-    names = connection.scalars(select(members.c.customer_id.distinct()).where(of_monday)).all()
+    names = connection.scalars(select(members.c.customer_id).where(of_monday).distinct()).all()
     rows = [
         {"who": name, **{key: outcomes[name].get(key) for key in OUTCOME}}
         for name in names
