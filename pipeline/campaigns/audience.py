@@ -69,9 +69,9 @@ def members_of(
 
 def _arm(campaign: Campaign, row: AudienceRow, lists: Lists, facts: AudienceFacts) -> str:
     """The lasting control group is left alone by all; of the others a share is kept back, at random."""
-    drawn = assigned_as(row)
-    held = facts.assignments.get(drawn) or facts.assignments.get(row.customer_id)
-    if held.control_group if held else in_control_group(drawn, facts.monday, lists):
+    key = assigned_as(row)
+    held = facts.assignments.get(key) or facts.assignments.get(row.customer_id)
+    if held.control_group if held else in_control_group(key, facts.monday, lists):
         return "lasting_control"
     share = campaign.plan.control_share
-    return "control" if hash_below(share, lists.salt, campaign.campaign_id, drawn) else "contact"
+    return "control" if hash_below(share, lists.salt, campaign.campaign_id, key) else "contact"
