@@ -83,19 +83,25 @@ def campaign_figures(
 ) -> dict[str, Any]:
     """Plain numbers and text. ``rows`` are the members in an arm.
 
-    ``customers`` and ``money`` as models/experiment.py has them: None as long as either arm has no known
-    outcome, ``money`` also where the bank counts customers. ``cost`` is of all contacts that were planned, in
-    base currency; ``net`` what is earned on the money kept in the outcome window (profit.margin) less that
-    cost, with its 95% interval. ``next_outcome`` is the first day on which outcomes can be known.
+    ``state``, ``customers``, ``money`` and ``contamination`` as those of pipeline/lists/experiment.py.
+    ``cost`` is of all contacts that were planned, in base currency; ``net`` what is earned on the money kept
+    in the outcome window (profit.margin) less that cost, with its bounds; None without money or an effect.
+    ``next_outcome`` is the first day on which outcomes can be known.
     """
-    compared = [_compared(row) for row in rows if row.arm in ("contact", "control")]
-    observed = observed_rows(compared)
+    compared = _compared(rows)
+    observed, share = observed_rows(compared), campaign.plan.control_share
     both = 0 < observed.control.sum() < len(observed)
-    has_money = settings.counts == "money"
+    counts_money = settings.counts == "money"
+    has_money = (
+        both
+        and counts_money
+        and all(observed.base[arm].any() for arm in (observed.control, ~observed.control))
+    )
     waiting = sum(row.attrited is None for row in compared)
     contacts = sum(not row.control_group for row in compared)
-    money = experiment.difference_in_money(observed) if both and has_money else None
-    cost = contacts * _cost_of_one(settings, campaign) if has_money else None
+    customers = experiment.difference_in_customers(observed, share) if both else None
+    money = experiment.difference_in_money(observed, share) if has_money else None
+    cost = contacts * _cost_of_one(settings, campaign)
     closes = settings.label.timeline(campaign.sent_on or as_of).outcome_end
     return {
         "as_of": as_of.isoformat(),
@@ -107,23 +113,34 @@ def campaign_figures(
         "known": len(observed),
         "waiting": waiting,
         "next_outcome": closes.isoformat() if waiting else None,
-        "customers": experiment.difference_in_customers(observed) if both else None,
+        "state": experiment.state_of(customers["difference"] if customers else None, None if waiting else 0),
+        "customers": customers,
         "money": money,
-        "cost": cost,
-        "net": [settings.profit.margin * kept - cost for kept in money["kept"]]
-        if money and cost is not None
-        else None,
+        "contamination": experiment.contamination(observed),
+        "cost": cost if counts_money else None,
+        "net": [settings.profit.margin * kept - cost for kept in money["kept"]] if money else None,
     }
 
 
-def _compared(row: Any) -> SimpleNamespace:
-    fields = row._asdict() if hasattr(row, "_asdict") else vars(row)
-    return SimpleNamespace(**fields, control_group=row.arm == "control")
+def _compared(rows: Sequence[Any]) -> list[SimpleNamespace]:
+    """The members who are contacted or kept back, named in the order in which they were assigned.
+
+    Bounds that hold at every look take the assignments in that order (models/confidence_sequence.py).
+    """
+    fields = [
+        row._asdict() if hasattr(row, "_asdict") else vars(row)
+        for row in rows
+        if row.arm in ("contact", "control")
+    ]
+    fields.sort(key=lambda row: (-row["expected_value_minor"], -row["risk"], row["customer_id"]))
+    return [
+        SimpleNamespace(**row | {"customer_id": place}, control_group=row["arm"] == "control")
+        for place, row in enumerate(fields)
+    ]
 
 
 def _cost_of_one(settings: Settings, campaign: Campaign) -> float:
     """Of a contact through the campaign's channel; as a call's where lists have no such channel."""
-    costs = {
-        channel.name: channel.cost_of_one(settings.profit.call_cost) for channel in settings.lists.channels
-    }
-    return costs.get(campaign.plan.channel, settings.profit.call_cost)
+    call_cost = settings.profit.call_cost
+    costs = {channel.name: channel.cost_of_one(call_cost) for channel in settings.lists.channels}
+    return costs.get(campaign.plan.channel, call_cost)

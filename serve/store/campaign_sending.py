@@ -16,7 +16,7 @@ from serve.store.contacts import Author
 from serve.store.rows import dump
 
 UNRECORDED = ("message", "offer")  # channels whose contacts no manager records
-OUTCOME = ("attrited", "base_minor", "lost_minor", "reached")
+OUTCOME = ("attrited", "base_minor", "lost_minor", "reached")  # columns, as assignments have them
 
 
 def due(connection: Connection, monday: date) -> tuple[Campaign, ...]:

@@ -275,7 +275,8 @@ def test_the_cost_is_that_of_the_channel_and_without_a_control_group_there_is_no
         "demo", {"lists": {"channels": [phone, message]}, "profit": {"call_cost": 100.0}}
     )
     rows = [SimpleNamespace(**dict.fromkeys(campaign_sending.OUTCOME), arm="contact", risk=0.5, manager_id="",
-                            reason_group="")] * 4  # fmt: skip
+                            reason_group="", expected_value_minor=1, customer_id="c1",
+                            assigned_on=MONDAY)] * 4  # fmt: skip
     costs = []
     for settings, channel in (
         (with_messages, "message"),
