@@ -51,7 +51,8 @@ Floats = NDArray[np.float64]
 class Arms:
     """One row per assignment, in their order; ``share`` of them was meant to be controls.
 
-    ``outcome`` and ``treated`` lie in 0 to 1; ``weight`` is known before the assignment, and at least 0.
+    ``outcome`` and ``treated`` lie in 0 to 1; ``weight`` is known before the assignment, and at least 0; bets
+    are sized by its root mean square.
     """
 
     control: NDArray[np.bool_]
@@ -63,20 +64,22 @@ class Arms:
 
 def bounds(arms: Arms) -> tuple[float, float]:
     """The lowest and the highest effect, within −1 and 1, that agree with the rows so far."""
-    scores = Scores(arms)
-    limit = log(2 / LEVEL)
+    if not len(arms.control):
+        return -1.0, 1.0
+    scores, limit = Scores(arms), log(2 / LEVEL)
 
     def end(sign: Literal[1, -1]) -> float:
         return _last(lambda effect: scores.evidence(effect, sign)[-1] < limit, scores.middle, float(-sign))
 
-    return (end(1), end(-1)) if len(arms.control) else (-1.0, 1.0)
+    return end(1), end(-1)
 
 
 class Scores:
     """The scores X of both arms, and what bets on them have gained."""
 
     def __init__(self, arms: Arms) -> None:
-        weight = arms.weight / max(float(arms.weight.max(initial=0.0)), 1e-300)
+        weight = arms.weight / (float(np.sqrt(np.mean(arms.weight**2))) or 1.0)
+        self._heaviest = float(weight.max()) or 1.0
         control = arms.control.astype(np.float64)
         self._share = _mean_before(control, np.ones(len(control)), arms.share, SHARE_ROWS)
         self._mean = _mean_before(arms.outcome, weight, 0.0, MEAN_ROWS)
@@ -99,7 +102,8 @@ class Scores:
         size = abs(effect)
         # The lowest score that a row can have: a control who stays, a listed customer who leaves.
         lowest = np.maximum(self._mean + size, self._share * (1 + size)) if sign > 0 else 1 + size
-        wealth = [np.cumsum(np.log1p(np.minimum(bet, SAFE / lowest) * scores)) for bet in BETS]
+        most = SAFE / (self._heaviest * lowest)
+        wealth = [np.cumsum(np.log1p(np.minimum(bet, most) * scores)) for bet in BETS]
         return np.asarray(np.logaddexp.reduce(wealth) - log(len(BETS)), np.float64)
 
 

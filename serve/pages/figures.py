@@ -106,13 +106,12 @@ def _nearness(group: dict[str, Any]) -> float:
 
 
 def verdict(effect: dict[str, Any]) -> str:
-    """The reading of an effect: ``helps`` or ``harms`` where the interval leaves zero out, else ``open``.
-
-    ``early`` while an effect of the expected size could not be seen yet.
+    """The state of an effect in words: ``helps`` or ``harms`` once it is shown, so that the bounds leave
+    zero out; else ``inconclusive``, or ``collecting`` while an effect of the size expected could not show.
     """
     customers, power = effect["customers"], effect["power"]
     if customers and customers["difference"][1] > 0:
         return "helps"
     if customers and customers["difference"][2] < 0:
         return "harms"
-    return "open" if power["weeks_to_go"] == 0 else "early"
+    return "inconclusive" if power["weeks_to_go"] == 0 else "collecting"

@@ -303,6 +303,7 @@ def _group(listed: int, left: float, control: int, gone: float, *difference: flo
         "control_group": {"assignments": control, "left": gone},
         "difference": difference,
         "kept": [share * listed for share in difference],
+        "called": [share / 0.6 for share in difference],
     }
 
 
@@ -313,6 +314,8 @@ EFFECT = {
     "waiting": 1_900,
     "customers": _group(4_000, 0.040, 200, 0.070, 0.030, -0.001, 0.074),
     "money": _group(4_000, 0.032, 200, 0.061, 0.029, 0.002, 0.070),
+    "state": "collecting",
+    "contamination": {"controls": 200, "controls_reached": 20, "listed": 4_000, "listed_not_reached": 1_200},
     "power": {
         "left": 0.042,
         "expected": 0.012,

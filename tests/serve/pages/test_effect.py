@@ -22,7 +22,7 @@ def kept(store_url, effect):
 def test_too_early_says_for_how_long(signed_in):
     """The interval of customers kept reaches from −0.1 to 7.4 points, and 31 weeks are to go."""
     page = signed_in("analyst").get("/effect").text
-    assert "Not enough data yet" in page
+    assert "Still collecting outcomes" in page
     assert "About 31 more weeks of data are needed to tell whether calling helps." in page
     assert "Expected effect: 1.2 points." in page
     row = re.search(r'<th scope="row">All</th>.*?</tr>', page, re.DOTALL)[0]
@@ -31,15 +31,43 @@ def test_too_early_says_for_how_long(signed_in):
     assert "moving money to other banks" in page
 
 
+def test_as_listed_and_on_the_called_stand_side_by_side_and_who_was_reached_against_the_plan(
+    signed_in, store_url
+):
+    page = signed_in("analyst").get("/effect").text
+    rows = re.search(r'id="called">.*?</table>', page, re.DOTALL)[0]
+    shown = [re.sub(r"<[^>]+>", "", row) for row in re.findall(r"<tr><th.*?</tr>", rows)]
+    assert shown[1:] == [
+        "All listed+3.0 −0.1 to +7.4+2.9 +0.2 to +7.0",
+        "Reached because they were listed+5.0 −0.2 to +12.3+4.8 +0.3 to +11.7",
+    ]
+    assert (
+        "20 of 200 customers of the control group were reached all the same. Please do not call them" in page
+    )
+    assert "1,200 of 4,000 listed customers were never reached." in page
+    assert "What is the control group for?" in page
+    unknown = {"customers": published_bank.EFFECT["customers"] | {"called": None}, "contamination": None}
+    kept(store_url, published_bank.EFFECT | unknown | {"money": None})
+    page = signed_in("analyst").get("/effect").text
+    assert "Who was reached is not known" in page
+    assert "Not as planned" not in page
+    old = {key: value for key, value in published_bank.EFFECT["customers"].items() if key != "called"}
+    kept(
+        store_url,
+        {k: v for k, v in published_bank.EFFECT.items() if k != "contamination"} | {"customers": old},
+    )
+    assert "What calling does" not in signed_in("analyst").get("/effect").text
+
+
 @pytest.mark.parametrize(
     ("difference", "weeks", "reading"),
     [
         ([0.03, 0.001, 0.07], 5, "helps"),
         ([-0.03, -0.07, -0.001], 5, "harms"),
-        ([0.01, -0.01, 0.03], 0, "open"),
-        ([0.01, -0.01, 0.03], 5, "early"),
-        ([0.01, -0.01, 0.03], None, "early"),
-        (None, 5, "early"),
+        ([0.01, -0.01, 0.03], 0, "inconclusive"),
+        ([0.01, -0.01, 0.03], 5, "collecting"),
+        ([0.01, -0.01, 0.03], None, "collecting"),
+        (None, 5, "collecting"),
     ],
 )
 def test_what_can_be_said(difference, weeks, reading):
