@@ -24,7 +24,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,6 +131,10 @@ read-outcomes: $(READY) ## record the outcomes typed into a workbook of lists  (
 
 effect: $(READY) ## what being on the lists does: listed against held out  (BANK)
 	$(ATTRITION) effect --bank $(BANK)
+
+campaign: $(READY) ## send what is approved and due, show each campaign; or propose, approve, refuse, withdraw one  (BANK FILE APPROVE REFUSE WITHDRAW BY WHY)
+	$(ATTRITION) campaign --bank $(BANK) --file "$(FILE)" --approve "$(APPROVE)" --refuse "$(REFUSE)" \
+	  --withdraw "$(WITHDRAW)" --by "$(BY)" --why "$(WHY)"
 
 migrate: $(READY) ## take the score store to this software's version, rows and all  (BANK)
 	$(ATTRITION) migrate --bank $(BANK)

@@ -6,7 +6,7 @@ import typer
 
 from configs.errors import EXIT_CODES, MachineError, exit_code_of
 from configs.files import keep_private
-from pipeline.commands import alarms, models, operations, service
+from pipeline.commands import alarms, campaigns, models, operations, service
 
 app = typer.Typer(
     name="attrition",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 for heading, commands in (
     ("Every week", operations.weekly_verbs),
+    ("Every week", campaigns.app),
     ("A bank's data", operations.app),
     ("Models", models.app),
     ("The service", service.app),

@@ -313,10 +313,12 @@ def read_outcomes_command(
 @weekly_verbs.command()
 def effect(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """The effect of being on a list, measured against the control group, as far as outcomes are known."""
+    from pipeline.campaigns.effect import run_effects
     from pipeline.commands.summaries import effect_in_words
     from pipeline.lists.experiment import run_effect
 
     with writing("effect", bank, data) as context:
         with progress_bar("labels") as on_labels:
             figures = run_effect(context, context.tables, on_labels)
+            run_effects(context, context.tables, on_labels)
         typer.echo(effect_in_words(figures))

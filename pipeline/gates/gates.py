@@ -16,6 +16,7 @@ from typing import Any
 
 from configs.call_lists import CallList
 from configs.errors import ConfigError, DataError, GateError, did_you_mean
+from configs.people import same_person
 from configs.published import Run
 from configs.settings import NOT_IN_RUNS
 from configs.tables import TABLES
@@ -193,7 +194,7 @@ def _is_overridden(
     by = _person(waiver.override_by)
     if not by or not waiver.override_why.strip():
         raise ConfigError("an override needs who and why: OVERRIDE_BY=<name> OVERRIDE_WHY='<reason>'.")
-    if by.casefold() == _person(context.user).casefold():
+    if same_person(by, context.user):
         raise ConfigError(f"{by} runs this week and cannot override its gates. Ask a second person.")
     before = read_json(path) if path.is_file() else {}
     is_the_same = before.get("delivery") == evaluated.delivery and run_id in ("", before.get("run_id"))
