@@ -24,7 +24,7 @@ AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote policy rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
 
 promote: $(READY) ## approve a challenger as a second person; it becomes champion  (BANK BUNDLE BY)
 	$(ATTRITION) promote --bank $(BANK) --bundle "$(BUNDLE)" --by "$(BY)"
+
+policy: $(READY) ## what values contacts on lists, beside its challenger; approve that one, or return  (BANK USE BY BACK)
+	$(ATTRITION) policy --bank $(BANK) --use "$(USE)" --by "$(BY)" $(if $(BACK),--back)
 
 rollback: $(READY) ## return to the champion before the present one  (BANK BY)
 	$(ATTRITION) rollback --bank $(BANK) --by "$(BY)"

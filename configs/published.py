@@ -298,6 +298,11 @@ class Run:
         return None if day is None else date.fromisoformat(day)
 
     @property
+    def policy(self) -> str:
+        """The policy that filled the lists: ``learnt`` from outcomes, or the ``settings`` alone."""
+        return self.manifest.get("policy", "learnt")
+
+    @property
     def gate_overrides(self) -> tuple[str, ...]:
         """The gates that a second person overrode, as ``rows:holdings``; empty for nearly every run."""
         return tuple(self.manifest.get("gate_overrides", "").split())

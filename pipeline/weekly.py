@@ -28,6 +28,7 @@ from pipeline.ingest.recorded_contacts import overlay_contacts
 from pipeline.ingest.renumbered import newest_numbers
 from pipeline.lists.call_lists import check_salt, choose_lists
 from pipeline.lists.experiment import LOOK_BACK, Effect, estimate_effect, with_assignments, write_effect
+from pipeline.lists.policies import follow_figures
 from pipeline.lists.service import branch_heads
 from pipeline.lists.tier_watches import tier_watches
 from pipeline.monitoring.calibration import VERDICTS, asks_for_training, calibration, group_in_words
@@ -261,6 +262,7 @@ def run_publish(
     if served:
         send_due(context, tables)
         raise_run_alarms(context, snapshot_date, drifted, figures)
+        follow_figures(context, effect.rows, snapshot_date)
     return publication, lists
 
 

@@ -50,6 +50,28 @@ def rollback(by: By, bank: BankOption = "demo", data: DataOption = DATA) -> None
 
 
 @app.command()
+def policy(
+    bank: BankOption = "demo",
+    data: DataOption = DATA,
+    use: Annotated[str, typer.Option(help="approve a policy as a second person: learnt, or settings")] = "",
+    back: Annotated[bool, typer.Option("--back", help="return to the policy before the present one")] = False,
+    by: Annotated[str, typer.Option("--by", help="who stands for it, by name")] = "",
+) -> None:
+    """The policy that fills the lists beside its challenger; or approve that one; or return."""
+    from pipeline.commands.summaries import policies_in_words
+    from pipeline.lists import policies
+
+    with writing("policy", bank, data) as context:
+        if back:
+            typer.echo(f"the lists of the next Monday are filled by {policies.roll_back(context, by)}")
+            return
+        figures = policies.approve(context, use, by) if use else policies.compare(context)
+        typer.echo(policies_in_words(figures))
+        if use:
+            typer.echo(f"approved: the lists of the next Monday are filled by {use}")
+
+
+@app.command()
 def audit(
     bank: BankOption = "demo",
     data: DataOption = DATA,

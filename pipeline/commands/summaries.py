@@ -168,6 +168,21 @@ def audit_in_words(log: tuple[Sequence[Entry], Head | None], last: int) -> str:
     return "\n".join([*lines[-last:], f"{len(entries)} entries, whole; head {head or 'none'}"])
 
 
+def policies_in_words(compared: Mapping[str, Any]) -> str:
+    """The policy that fills the lists, and what its challenger would have kept more where they differ."""
+    challenger, (value, low, high) = compared["challenger"], compared["difference"]
+    lines = [
+        f"lists are filled by {compared['champion']}; challenger: {challenger}",
+        f"{compared['known']:,} assignments with a known outcome before {compared['as_of']}; with half of "
+        f"the places the two contact others in {compared['differing']:,} cases, where {challenger} keeps "
+        f"{value:+,} {compared['unit']} [{low:+,}, {high:+,}] more, less cost",
+    ]
+    lines += [f"objection: {reason}" for reason in compared["objections"]] or [
+        f"no objection; a second person may approve it: make policy USE={challenger} BY=<name>"
+    ]
+    return "\n".join(lines)
+
+
 def effect_in_words(figures: Mapping[str, Any]) -> str:
     """The figures of ``pipeline.lists.experiment.figures`` in sentences."""
     lines = [

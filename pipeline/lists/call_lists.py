@@ -20,8 +20,8 @@ from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import learnt_response
 from pipeline.lists.households import with_households
+from pipeline.lists.policies import POLICIES, policies_at, response_by
 from pipeline.lists.reached import contact_days, reached
 from pipeline.lists.service import with_contact_due
 from pipeline.progress import log
@@ -47,7 +47,9 @@ def choose_lists(
     monday = publication.run.snapshot_date
     known_reached = reached(tables, lists, monday, monday - timedelta(weeks=lists.cool_down_weeks + 1))
     days = contact_days(tables, lists, monday)
-    response = learnt_response(bank.settings, rows, monday)
+    with Store(bank.home.store) as store, store.read() as connection:
+        policy = policies_at(connection, monday)[-1]
+    response = response_by(policy, bank.settings, rows, monday)
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, response, known_reached)
         often = contacted_often(connection, days, lists, monday)
@@ -61,7 +63,7 @@ def choose_lists(
     chosen = choose(publication.scores, publication.managers, lists, week)
     log_unpaying(chosen, max(least, min(costs.values(), default=0)))
     with_steps = with_next_steps(bank.settings, publication.maturities, monday, chosen)
-    return replace(publication, run=_with_lists(publication.run, week)), with_steps
+    return replace(publication, run=_with_lists(publication.run, week, policy)), with_steps
 
 
 def week_of(
@@ -191,7 +193,7 @@ def with_next_steps(
     return tuple(replace(call_list, decisions=tuple(stepped(call_list))) for call_list in lists)
 
 
-def _with_lists(run: Run, week: Week) -> Run:
+def _with_lists(run: Run, week: Week, policy: str) -> Run:
     """The run under the name of all that went into it, lists included."""
     facts = (
         sorted(week.opted_out),
@@ -200,9 +202,11 @@ def _with_lists(run: Run, week: Week) -> Run:
         sorted(week.selected),
         sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
         week.response.figures(),
+        (week.least_value_minor, sorted(week.costs_minor.items())),
         *([sorted(week.follow_up.items())] if week.follow_up else []),
         *([sorted(week.in_campaign.items())] if week.in_campaign else []),
         *([sorted(week.often)] if week.often else []),
     )
     went_in = dict(run.manifest) | {"lists": fingerprint(repr(facts))}
+    went_in |= {} if policy == POLICIES[0] else {"policy": policy}
     return replace(run, run_id=run_id_of(run.snapshot_date, went_in), manifest=MappingProxyType(went_in))

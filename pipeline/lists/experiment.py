@@ -158,7 +158,8 @@ def outcomes(home: Home, day: date, reached: Container[str] = ()) -> dict[Any, d
 def learnt_response(settings: Settings, rows: Sequence[Any], monday: date) -> Response:
     """The response learnt from the assignments whose outcome was known by ``monday``."""
     matured = [row for row in rows if settings.label.timeline(row.assigned_on).matured(monday)]
-    return response.learn(observed_rows(matured), settings.profit, settings.lists.min_group)
+    learnt = response.learn(observed_rows(matured), settings.profit, settings.lists.min_group)
+    return replace(learnt, channels=settings.lists.responses)
 
 
 def observed_rows(rows: Sequence[Any]) -> Experiment:

@@ -17,7 +17,8 @@ from serve.store.rows import dump
 
 # The columns that the experiment is estimated from.
 EXPERIMENT = ("customer_id", "assigned_on", "control_group", "manager_id", "reason_group", "risk", "attrited",
-              "base_minor", "lost_minor", "reached")  # fmt: skip
+              "base_minor", "lost_minor", "reached", "money_at_risk_minor", "lifecycle_stage",
+              "risk_30d")  # fmt: skip
 
 
 def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> None:
@@ -45,6 +46,7 @@ def rows_of(run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> lis
             "tier": (score := by_id[decision.customer_id]).tier,
             "reason_group": score.reasons[0].group if score.reasons else "",
             "risk": score.risk,
+            "channel": decision.channel,
             "money_at_risk_minor": score.money_at_risk_minor,
         }
         for call_list in lists

@@ -100,9 +100,9 @@ def test_weeks_until_the_outcome_is_known(tiny, lead, horizon, weeks):
 def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order():
     run = Run("r", "tiny", MONDAY, "m", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({"tables": "t"}))
     week = Week(MONDAY, 14, Response(0.3), frozenset("ab"), {"a": MONDAY, "b": MONDAY})
-    named = _with_lists(run, week)
+    named = _with_lists(run, week, "learnt")
     assert named.run_id.startswith("2024-03-18-")
-    assert _with_lists(run, replace(week, reached={"b": MONDAY, "a": MONDAY})) == named
+    assert _with_lists(run, replace(week, reached={"b": MONDAY, "a": MONDAY}), "learnt") == named
     assignments = {"a": Assignment(MONDAY, MONDAY, True)}
     for other in (
         replace(week, opted_out=frozenset("a")),
@@ -110,8 +110,17 @@ def test_other_facts_make_another_run_and_the_same_facts_the_same_in_any_order()
         replace(week, selected=frozenset("a")),
         replace(week, assignments=assignments),
         replace(week, response=Response(0.2)),
+        replace(week, response=Response(0.3, channels={"phone": 1.0, "message": 0.2})),
+        replace(week, least_value_minor=1),
+        replace(week, costs_minor={"phone": 1}),
     ):
-        assert _with_lists(run, other).run_id != named.run_id
+        assert _with_lists(run, other, "learnt").run_id != named.run_id
+    by_settings = _with_lists(run, week, "settings")
+    assert (by_settings.run_id == named.run_id, by_settings.policy, named.policy) == (
+        False,
+        "settings",
+        "learnt",
+    )
 
 
 def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):

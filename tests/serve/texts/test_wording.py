@@ -42,6 +42,7 @@ CODES = {
     "stage": STAGES,
     "band": ("high", "medium", "low"),
     "channel_contact": CHANNELS,
+    "effect.policy": ("learnt", "settings"),
     "policy.rests_on": RESTS_ON,
     "list.part": get_args(ListPart),
     "list.risk": get_args(Label.model_fields["definition"].annotation),
