@@ -9,6 +9,7 @@ import pytest
 from openpyxl import load_workbook
 
 from configs.branch_figures.load import BranchLoad, Care, Load, ManagerLoad
+from configs.branch_figures.movement import Bridge, Movement, MovementPeriod
 from configs.branch_figures.products import (
     ClassDropped,
     ClassHeld,
@@ -21,6 +22,7 @@ from configs.branch_figures.satisfaction import FactorFigures, Importance, Satis
 from configs.branch_rows import BranchFigures
 from configs.errors import DataError
 from configs.published import RunExtras
+from serve.texts.wording import Wording
 from serve.workbooks.branch_report import branch_reports
 from tests.serve.branch_contents import branch_figures
 
@@ -122,23 +124,37 @@ def filled(series):
     return not series.graphicalProperties.noFill
 
 
-def test_the_steps_of_the_bridge_lead_from_one_total_to_the_other(session):
-    [(_, content)] = branch_reports(session, "zh", "B1")
+# Each part another power of two: 100,000 + 511 that add − 3,584 that take away = 96,927.
+ADDING = {"known_later": 1, "new": 2, "inflow": 4, "arrived": 8, "bank": 16, "market": 32, "exchange": 64,
+          "waiting": 128, "unexplained": 256}  # fmt: skip
+TAKING = {"outflow": 512, "left": 1024, "gone": 2048}
+BRIDGE = Bridge(
+    "", "", 40, 3, 1, 2, 1, 41, opening_minor=100_000_00, closing_minor=96_927_00,
+    **{f"{part}_minor": 100 * amount for part, amount in (ADDING | TAKING).items()},
+)  # fmt: skip
+
+
+def test_the_steps_of_the_bridge_lead_from_one_total_to_the_other(store, publish_run):
+    periods = tuple(MovementPeriod(weeks, "2026-10-19", (BRIDGE,), ()) for weeks in (4, 13))
+    figures = [BranchFigures("B1", "movement", Movement(str(MONDAY), periods))]
+    publish_run("run-1", MONDAY, extras=RunExtras(branch_figures=figures))
+    with store.at_run() as session:
+        [(_, content)] = branch_reports(session, "zh", "B1")
     rows = [[cell.value for cell in row[:6]] for row in load_workbook(BytesIO(content))["变动"].iter_rows()]
-    start = next(place for place, row in enumerate(rows) if row[0] == "期初AUM")
+    first, second = (place for place, row in enumerate(rows) if row[0] == "期初AUM")
     end = next(place for place, row in enumerate(rows) if row[0] == "期末AUM")
-    (opening, *steps), (closing, *_) = ([row[1] for row in rows[start:end]], [rows[end][1]])
-    assert list(accumulate(steps, initial=opening))[-1] == pytest.approx(closing)
-    assert [row[0] for row in rows[start + 1 : end]] == [
-        "新客户",
-        "资金转入",
-        "资金转出",
-        "流失客户",
-        "价格变动",
-        "汇率变动",
-    ]
-    for (_, _, carried, _, up, down), amount in zip(rows[start + 1 : end], steps, strict=True):
-        assert ((up or 0) - (down or 0), carried > 0) == (pytest.approx(amount), True)
+    words = Wording("zh")
+    signed = ADDING | {part: -amount for part, amount in TAKING.items()}
+    expected = {words(f"bridge.{part}"): amount for part, amount in signed.items()}
+    steps = rows[first + 1 : end]
+    assert {row[0]: row[1] for row in steps} == expected
+    assert [rows[place][1] for place in (first, end)] == [100_000, 96_927]
+    levels = accumulate((row[1] for row in steps), initial=100_000)
+    for (_, amount, carried, _, up, down), before in zip(steps, levels, strict=False):
+        assert ((up or 0) - (down or 0), carried) == (amount, min(before, before + amount))
+    both = {row[0]: row[1:3] for row in rows[second:] if row[0]}
+    assert {name: both[name] for name in expected} == {name: [step] * 2 for name, step in expected.items()}
+    assert both["期末AUM"] == [96_927] * 2
 
 
 def test_a_branch_or_a_run_without_figures_says_what_to_do(session, store, publish_run):
