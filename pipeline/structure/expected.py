@@ -23,7 +23,6 @@ from configs.branch_figures.expected import ComparedQuarter, Counts, Expected, E
 from configs.branch_figures.movement import Movement as MovementContent
 from configs.branch_rows import BranchFigures
 from configs.dates import WEEK
-from configs.published import STAGES
 from configs.settings import Settings
 from features.engine.balances import MINOR
 from features.structure import bridge_column
@@ -36,18 +35,21 @@ from models.movement import (
     fit_movement,
 )
 from pipeline.artefacts import Home
+from pipeline.structure import cells
+from pipeline.structure.cells import cells_of
 from pipeline.structure.facts import read_structure
 from serve.store import tables
 from serve.store.store import Store
 
 QUARTER = 13 * WEEK
 QUARTERS = 4  # fitted on, at most: a year
-DIMENSIONS = {"tier": "tier", "stage": "lifecycle_stage"}
+DIMENSIONS = ("tier", "stage")  # whose cells are known before anybody is in them
 # What markets did in a quarter is left out: it says which quarter a row is of, and the next one is another.
 _SPANS = (4, 13)  # weeks, of the changes of AUM
 _FLOWS = [bridge_column(part, 13) for part in ("inflow", "outflow")]
 _AMOUNTS = ["aum_minor", *(bridge_column("opening", span) for span in _SPANS), *_FLOWS]
-COLUMNS = ["customer_id", "present", "branch_id", "manager_id", "products", *DIMENSIONS.values(), *_AMOUNTS]
+_STATES = [cells.DIMENSIONS[name] for name in DIMENSIONS]
+COLUMNS = ["customer_id", "present", "branch_id", "manager_id", "products", *_STATES, *_AMOUNTS]
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,12 @@ class Present:
         return np.where(at < 0, left, later.states[dimension][at])
 
 
-def words_of(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """By dimension its states: tiers and stages in their order, the unknown one, which is empty, last."""
-    tiers = sorted(settings.tiers, key=lambda tier: tier.min_aum)
-    return {"tier": (*(tier.name for tier in tiers), ""), "stage": (*STAGES, "")}
-
-
 def present_on(settings: Settings, home: Home, day: date) -> Present:
     """The customers present on a Monday whose structure stands."""
     table = read_structure(home, [day], COLUMNS)
     table = table.filter(table["present"])
-    states = {}
-    for dimension, words in words_of(settings).items():
-        place = pc.index_in(table[DIMENSIONS[dimension]], pa.array(words, pa.string()))
-        states[dimension] = pc.fill_null(place, len(words) - 1).to_numpy().astype(np.int64)
+    codes = cells_of(settings, ()).codes(table)
+    states = {dimension: codes[dimension].to_numpy() for dimension in DIMENSIONS}
     return Present(table, states, table["aum_minor"].to_numpy())
 
 
@@ -117,7 +111,7 @@ def expected_movements(
         return {}
     named = (pc.unique(each.customers["branch_id"]).to_pylist() for each in present)
     branches = tuple(sorted({branch for names in named for branch in names} - {None, ""}))
-    words = words_of(settings)
+    words = cells_of(settings, ()).words
     expected: dict[str, list[ExpectedMatrix]] = {scope: [] for scope in (WHOLE_BANK, *branches)}
     for dimension in DIMENSIONS:
         ends = len(words[dimension])
@@ -200,7 +194,7 @@ def _scopes(present: Present, branches: Sequence[str]) -> Iterator[tuple[tuple[s
 def _expected(
     settings: Settings, model: Movement, present: Present, dimension: str, branches: Sequence[str]
 ) -> Iterator[tuple[str, ExpectedMatrix]]:
-    words, start = words_of(settings)[dimension], present.states[dimension]
+    words, start = cells_of(settings, ()).words[dimension], present.states[dimension]
     probabilities = model.probabilities(features_of(settings, present), start)
     for scopes, place, of_branches in _scopes(present, branches):
         spread = model.group_spread if of_branches else model.spread
@@ -235,7 +229,7 @@ def _compared(
     expected = {scope: TypeAdapter(Expected).validate_python(each) for scope, each in published.items()}
     observed: dict[str, list[ObservedMatrix]] = defaultdict(list)
     for (scopes, place, _), (dimension, words) in product(
-        _scopes(start, branches), words_of(settings).items()
+        _scopes(start, branches), cells_of(settings, ()).words.items()
     ):
         at = place, start.states[dimension], start.ends(end, dimension, len(words))
         counts, money = np.zeros((2, len(scopes) + 1, len(words), len(words) + 1), np.int64)
