@@ -23,8 +23,12 @@ BENCH  := .venv-bench/ready
 AIRFLOW := .venv-airflow/ready
 UV     := uv==0.13.9
 
+# Each of the tests' many processes would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote policy rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-pages bench-gates bench-alive check format lock picture screenshots clean
+.PHONY: quick style types
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +37,11 @@ help: ## this list
 demo: $(READY) ## a made-up bank from raw files to managers' lists, with progress and a summary  (BANK)
 	$(ATTRITION) demo --bank $(BANK)
 
-test: $(READY) check ## style, types and the quick tests
-	$(PYTHON) -m pytest -m "not long" -n auto --dist loadfile --no-loadscope-reorder
+test: $(READY) style ## style, types and the quick tests
+	$(MAKE) --no-print-directory --jobs=2 types quick
+
+quick: $(READY)
+	MAKEFLAGS= $(PYTHON) -m pytest -m "not long" -n auto --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) check ## all tests, in full size
 	$(PYTHON) -m pytest
@@ -184,9 +191,13 @@ bench-pages: $(READY) ## pages of a bank with a million customers: data/bench/pa
 bench-serve: $(READY) ## one customer's risk over HTTP beside bare FastAPI and MLflow's server: data/bench/serve.json  (BENCH_SERVE_ARGS)
 	$(PYTHON) -m benchmarks.serve $(BENCH_SERVE_ARGS)
 
-check: $(READY) ## ruff and mypy
+check: style types ## ruff and mypy
+
+style: $(READY)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+
+types: $(READY)
 	.venv/bin/mypy
 
 format: $(READY) ## let ruff mend what it can

@@ -58,6 +58,8 @@ import sys
 from pathlib import Path
 import configs.bank_folder
 configs.bank_folder.BANKS = Path(sys.argv.pop(1))
+import pipeline.evaluation.figures
+pipeline.evaluation.figures.DRAWS = 5  # before anybody takes it from there
 from pipeline.__main__ import main
 main()
 """

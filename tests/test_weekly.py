@@ -29,6 +29,7 @@ from serve.auth.tokens import issue
 from serve.store.store import Store
 from serve.texts.wording import Wording
 from tests.folders import bytes_below
+from tests.pipeline.conftest import quick_evaluation
 from tests.serve.conftest import demo_service, whole
 from tests.test_no_pickle import pickled
 
@@ -45,6 +46,12 @@ SMALL = {
         "lightgbm": {"min_data_in_leaf": 50},
     },
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws():
+    with quick_evaluation():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """A tiny bank in a folder: six customers, a product, a currency, ten good bookings, six holdings."""
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from configs.bank_folder import load_settings
 from configs.settings import Settings
@@ -201,6 +204,16 @@ def made_up_bank(data: Path, customers: int, weeks: int, seed: int = 3, **change
     write_demo_bank(bank.home.root / "raw", customers, weeks, seed, LAST_MONDAY)
     run_ingest(bank, bank.home.root / "raw")
     return bank
+
+
+@contextmanager
+def quick_evaluation() -> Iterator[None]:
+    """Intervals of few draws and no charts, which take longest; tests of pipeline/evaluation look at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.evaluation.page._svg", lambda *_, **__: Markup("<svg/>"))
+        for module in ("evaluation.figures", "training.comparison", "replay.figures"):
+            patch.setattr(f"pipeline.{module}.DRAWS", 5)
+        yield
 
 
 def make_tiny(root: Path) -> TinyBank:

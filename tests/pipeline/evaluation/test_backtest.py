@@ -20,7 +20,7 @@ from pipeline.evaluation import figures as figures_module
 from pipeline.evaluation.backtest import backtest_page, origins, run_backtest
 from pipeline.evaluation.demo_truth import truth_of
 from pipeline.evaluation.research import build_history
-from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
+from tests.pipeline.conftest import LAST_MONDAY, made_up_bank, quick_evaluation
 
 SMALL = {
     "label": {"horizon_days": 30, "settle_days": 7},
@@ -46,7 +46,7 @@ def test_the_worked_example_of_origins():
 @pytest.fixture(scope="module", autouse=True)
 def few_draws():
     """Intervals are tested in tests/models/test_metrics.py; here they only have to be there."""
-    with pytest.MonkeyPatch.context() as patch:
+    with quick_evaluation(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures_module, "DRAWS", 20)
         yield
 

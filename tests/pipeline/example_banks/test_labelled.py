@@ -1,6 +1,7 @@
 """The bank with a label of its own, from raw files to lists; and with too few labels for a model."""
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from pipeline.scoring.score import score
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.weekly import run_train, run_weekly
 from serve.store.store import Store
+from tests.pipeline.conftest import quick_evaluation
 
 MONTH_END, MONDAY = "2026-03-31", date(2026, 3, 30)
 FEW: Any = {
@@ -41,6 +43,12 @@ FEW: Any = {
         "tuned_snapshots": 3,
     }
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws() -> Iterator[None]:
+    with quick_evaluation():
+        yield
 
 
 @pytest.fixture(scope="module")

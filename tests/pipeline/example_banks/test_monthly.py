@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,9 +23,16 @@ from serve.app import create_app
 from serve.auth.tokens import issue
 from serve.store.store import Store
 from serve.texts.wording import Wording
+from tests.pipeline.conftest import quick_evaluation
 from tests.serve.conftest import demo_service
 
 ABSENT = re.compile(r"\bNone\b|\bnan\b|[Bb]ranch|not known|[Nn]obody in charge|No manager")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_draws() -> Iterator[None]:
+    with quick_evaluation():
+        yield
 
 
 @pytest.fixture(scope="module")

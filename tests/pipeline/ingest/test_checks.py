@@ -1,5 +1,6 @@
 """The contract as SQL: on the raw columns of one table at a time, against values worked out by hand."""
 
+from functools import cache
 from hashlib import md5
 from typing import Any
 
@@ -48,23 +49,30 @@ AHEAD = "lies after 2024-04-30, 31 days after the bank's last bookings"
 NUMBER = "is not a number of at most 16 digits and 2 decimals"
 
 
+@cache
+def bank() -> duckdb.DuckDBPyConnection:
+    """A bank with customer C1 and dollars at 7.10 on 1 March 2024."""
+    con = duckdb.connect()
+    con.execute("CREATE TABLE layout AS SELECT 4 AS buckets")
+    con.execute("CREATE TABLE latest_valid_date AS SELECT DATE '2024-04-30' AS day")
+    con.execute("CREATE TABLE ref_customers AS SELECT 'C1' AS customer_id, 3::SMALLINT AS _bucket")
+    con.execute("CREATE TABLE ref_products AS SELECT 'P1' AS product_id, 0::SMALLINT AS _bucket")
+    con.execute(
+        "CREATE TABLE ref_rates AS "
+        "SELECT 'USD' AS currency, DATE '2024-03-01' AS day, 7.1::DECIMAL(18,8) AS to_base"
+    )
+    return con
+
+
 def check(table: str, row: dict[str, Any], types: dict[str, str] | None = None) -> dict[str, Any]:
-    """One row through the contract, in a bank with customer C1 and dollars at 7.10 on 1 March 2024."""
-    with duckdb.connect() as con:
-        con.execute("CREATE TABLE layout AS SELECT 4 AS buckets")
-        con.execute("CREATE TABLE latest_valid_date AS SELECT DATE '2024-04-30' AS day")
-        con.execute("CREATE TABLE ref_customers AS SELECT 'C1' AS customer_id, 3::SMALLINT AS _bucket")
-        con.execute("CREATE TABLE ref_products AS SELECT 'P1' AS product_id, 0::SMALLINT AS _bucket")
-        con.execute(
-            "CREATE TABLE ref_rates AS "
-            "SELECT 'USD' AS currency, DATE '2024-03-01' AS day, 7.1::DECIMAL(18,8) AS to_base"
-        )
-        present = {name: (types or {}).get(name, "VARCHAR") for name in row}
-        columns = ", ".join(f"?::{present[name]} AS {name}" for name in row)
-        con.execute(f"CREATE TABLE raw AS SELECT {columns}, 'f' AS _file, 2 AS _line", list(row.values()))
-        found = con.execute(checked(TABLES[table], "SELECT * FROM raw", present, "CNY"))
-        names = [column[0] for column in found.description]
-        return dict(zip(names, found.fetchall()[0], strict=True))
+    """One row of the bank through the contract."""
+    present = {name: (types or {}).get(name, "VARCHAR") for name in row}
+    columns = ", ".join(f"?::{present[name]} AS {name}" for name in row)
+    raw = f"CREATE OR REPLACE TABLE raw AS SELECT {columns}, 'f' AS _file, 2 AS _line"
+    bank().execute(raw, list(row.values()))
+    found = bank().execute(checked(TABLES[table], "SELECT * FROM raw", present, "CNY"))
+    names = [column[0] for column in found.description]
+    return dict(zip(names, found.fetchall()[0], strict=True))
 
 
 def test_a_good_row_is_typed_and_takes_its_customers_bucket():

@@ -135,9 +135,16 @@ def once(four_weeks, tmp_path_factory):
     return backfill(four_weeks, tmp_path_factory.mktemp("once"))
 
 
-def test_four_weeks_live_are_what_a_backfill_gives(four_weeks, once, tmp_path):
-    home = Home(tmp_path / "live")
-    done = live(four_weeks, tmp_path / "raw", home)
+@pytest.fixture(scope="module")
+def lived(four_weeks, tmp_path_factory):
+    """The home of a bank whose files came week by week, and its tables after each."""
+    folder = tmp_path_factory.mktemp("lived")
+    home = Home(folder / "live")
+    return home, live(four_weeks, folder / "raw", home)
+
+
+def test_four_weeks_live_are_what_a_backfill_gives(four_weeks, once, lived):
+    home, done = lived
     assert [len(tables.builds_on) for tables in done] == [0, 1, 2, 3, 4]
     assert_same(four_weeks, home, done[-1], once)
 
@@ -155,13 +162,13 @@ def test_merged_deliveries_are_the_bytes_of_one_ingest(four_weeks, once, tmp_pat
     assert build_snapshots(four_weeks.settings, home, done[-1], four_weeks.mondays, lambda *_: None) == 0
 
 
-def test_corrections_that_are_not_applied_are_noticed(four_weeks, once, tmp_path, monkeypatch):
+def test_corrections_that_are_not_applied_are_noticed(four_weeks, once, lived, tmp_path, monkeypatch):
     """Planted: rows that a later delivery superseded stay as they were."""
     monkeypatch.setattr(Ingested, "_superseded", lambda *_: {})
-    home = Home(tmp_path / "live")
-    done = live(four_weeks, tmp_path / "raw", home)
-    with pytest.raises(AssertionError):
-        assert_same(four_weeks, home, done[-1], once)
+    home, tables = Home(tmp_path / "planted"), lived[1][-1]
+    build_snapshots(four_weeks.settings, home, tables, four_weeks.mondays, lambda *_: None)
+    with pytest.raises(AssertionError, match="Differing items"):
+        assert_same(four_weeks, home, tables, once)
 
 
 @pytest.mark.long

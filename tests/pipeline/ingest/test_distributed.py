@@ -54,7 +54,9 @@ def booking(number: str, customer: str, known: str, amount: str = "5.00") -> str
     return f"{number},{customer},A1,{known} 10:00:00,{amount},CNY,other,{known},\n"
 
 
-@pytest.mark.parametrize(("most_parts", "most_writers"), [(1024, 512), (2, 1), (1, 3)])
+@pytest.mark.parametrize(
+    ("most_parts", "most_writers"), [(1024, 512), (2, 1), pytest.param(1, 3, marks=pytest.mark.long)]
+)
 def test_the_bytes_are_those_of_a_local_ingest(
     tiny, distributed_tables, monkeypatch, most_parts, most_writers
 ):

@@ -161,11 +161,25 @@ DELIVERIES = st.lists(
 )
 
 
+@pytest.mark.long
 @given(DELIVERIES)
-@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_law_a_reread_at_any_point_changes_no_byte(
     tiny: Any, deliveries: list[tuple[list[str], bool]]
 ) -> None:
+    check_rereads(tiny, deliveries)
+
+
+def test_a_reread_among_contradictions_orphans_and_corrections_changes_no_byte(tiny: Any) -> None:
+    day = {"DONE": "2024-03-12 10:00:00", "LOADED": "2024-03-12"}
+    first = booking(**day, NO="N1", AMT="2.00")
+    refused = [booking(**day, NO="N2", AMT="x"), booking(**day, NO="N3", CUST="C9"), first[:-3] + "\n"]
+    again = [booking(**day, NO=number, AMT="1.00") for number in ("N1", "N2", "N3")]
+    later = booking(**day | {"NO": "N1", "LOADED": "2024-03-15"}, AMT="3.00")
+    check_rereads(tiny, [([first, *refused], False), ([*again, later, first], True)])
+
+
+def check_rereads(tiny: Any, deliveries: list[tuple[list[str], bool]]) -> None:
     """Weekly, weekly with rereads in between, and all at once with the order that a copied folder keeps.
 
     The last delivery is empty: from the next one on a reason names the row that was kept as an earlier one's.

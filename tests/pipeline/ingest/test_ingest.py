@@ -212,10 +212,19 @@ def test_several_rows_of_one_line_are_told_apart(tiny):
 ROW = booking_lines(1, 9)
 
 
-@given(st.lists(st.lists(ROW, max_size=12), min_size=1, max_size=3))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
-def test_law_rows_in_are_loaded_or_refused_or_duplicates(tiny, files):
+@pytest.mark.parametrize("times", [4, pytest.param(60, marks=pytest.mark.long)])
+def test_law_rows_in_are_loaded_or_refused_or_duplicates(tiny, times):
     """In any mixture rows_in is what was written, loaded what can be read, quarantined what is shown."""
+
+    @given(st.lists(st.lists(ROW, max_size=12), min_size=1, max_size=3))
+    @settings(max_examples=times, suppress_health_check=[HealthCheck.too_slow])
+    def law(files):
+        check_counts(tiny, files)
+
+    law()
+
+
+def check_counts(tiny, files):
     for number in range(2, 5):
         (tiny.raw / f"txn_{number}.csv").unlink(missing_ok=True)
     shutil.rmtree(tiny.home.root, ignore_errors=True)

@@ -54,10 +54,15 @@ def corrected(done: Ingested, table: str = "transactions") -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "end"), [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("gb18030", "\n"), ("utf-16", "\r\n")]
+    ("name", "encoding", "end"),
+    [
+        ("txn_2.csv", "utf-8", "\n"),
+        ("txn_2.csv.gz", "utf-8-sig", "\r\n"),
+        ("txn_2.csv.gz", "gb18030", "\n"),
+        ("txn_2.csv", "utf-16", "\r\n"),
+    ],
 )
-@pytest.mark.parametrize("name", ["txn_2.csv", "txn_2.csv.gz"])
-def test_planted_exported_corrected_loaded(tiny, encoding, end, name):
+def test_planted_exported_corrected_loaded(tiny, name, encoding, end):
     text = (TXN_HEADER + GOOD + "".join(BAD)).replace("\n", end).encode(encoding)
     (tiny.raw / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     first = (tiny.raw / "txn_1.csv").read_text("utf-8")

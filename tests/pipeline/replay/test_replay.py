@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from markupsafe import Markup
 
 from configs.bank_folder import load_settings
 from configs.dates import latest_monday, mondays
@@ -23,6 +22,7 @@ from pipeline.replay.replay import run_replay
 from pipeline.weekly import run_ingest, run_weekly
 from serve.store.store import Store
 from tests.folders import bytes_below
+from tests.pipeline.conftest import quick_evaluation
 
 AS_OF = date(2026, 11, 16)
 WEEK = timedelta(weeks=1)
@@ -93,11 +93,8 @@ def bank(tmp_path_factory, weeks) -> Iterator[Context]:
     charts and intervals take longest, so there are none."""
     folder = tmp_path_factory.mktemp("live")
     context = Context(load_settings("demo", SMALL), folder / "data")
-    with pytest.MonkeyPatch.context() as patch:
+    with quick_evaluation(), pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.training.comparison.own_objections", lambda *_: [])
-        patch.setattr("pipeline.evaluation.page._svg", lambda *_, **__: Markup("<svg/>"))
-        for room in ("evaluation.figures", "training.comparison", "replay.figures"):
-            patch.setattr(f"pipeline.{room}.DRAWS", 5)
         live(context, folder, weeks, customers=800, history=62)
         yield context
 

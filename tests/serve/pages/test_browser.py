@@ -259,7 +259,13 @@ def test_a_branch_heads_monday(visit, language, script):
 
 
 @pytest.mark.parametrize(
-    ("language", "judged", "colours"), [("en", 1280, "dark"), ("en", 390, "light"), ("zh", 390, "dark")]
+    ("language", "judged", "colours"),
+    [
+        ("en", 1280, "dark"),
+        ("zh", 390, "light"),
+        pytest.param("en", 390, "dark", marks=pytest.mark.long),
+        pytest.param("zh", 1280, "light", marks=pytest.mark.long),
+    ],
 )
 def test_no_page_has_an_accessibility_finding_or_runs_over_its_edge(visit, language, judged, colours):
     here = visit(language)

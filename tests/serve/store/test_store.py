@@ -268,7 +268,7 @@ def test_readers_during_publications_see_one_run_each(published, make_run, score
             errors += [run for run, found in seen if {one.risk_90d for one in found} != {_risk_of(run)}]
             errors += [run for run, found in seen[::3] if len(found) != 5]
             rounds += 1
-            done.wait(0.05)
+            done.wait(0.2)
         return errors
 
     with ThreadPoolExecutor(8) as pool:
