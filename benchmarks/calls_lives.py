@@ -5,9 +5,9 @@ Nobody is called. Three sets of effects are told of each Monday: none, those of 
 fallen by more than a tenth in half a year, for reasons of their own: who is asked about it feels watched. The
 product sees who they are (its stage ``declining``), and is not told that calls harm them.
 
-As states are those of the quiet life, a policy is judged to first order: by the performance difference lemma
-(Kakade and Langford 2002) the sum of what each contact changes is exact along a policy's own life, and here
-that life is the quiet one but for the weeks in which an earlier answered contact still works.
+As states are those of the quiet life, a policy is evaluated to first order: by the performance difference
+lemma (Kakade and Langford 2002) the sum of what each contact changes is exact along a policy's own life, and
+here that life is the quiet one but for the weeks in which an earlier answered contact still works.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,9 +25,13 @@ from pipeline.demo_bank.draws import Bools, Floats
 from pipeline.demo_bank.hazards import EARLY, LABEL
 from pipeline.demo_bank.ledger import Ledger
 
-HISTORY, LEARNT, JUDGED = 91, 52, 26  # weeks: before the lists, with lists that are learnt from, and judged
+HISTORY, LEARNT, EVALUATED = (
+    91,
+    52,
+    26,
+)  # weeks: before the lists, with lists that are learnt from, and evaluated
 LAST = date(2026, 11, 16)
-MONDAYS = tuple(LAST - timedelta(weeks=ahead) for ahead in range(LEARNT + JUDGED, 0, -1))
+MONDAYS = tuple(LAST - timedelta(weeks=ahead) for ahead in range(LEARNT + EVALUATED, 0, -1))
 LEFT = p.CALL_WEEKS + 1  # an earlier answered contact works for 0 … CALL_WEEKS more weeks
 DEPTH = sum(p.DRAIN_DEPTH) / 2  # share of the AUM that leaves with a customer, on average
 HALF_A_YEAR, FALLEN = 26, 0.9
@@ -49,7 +53,7 @@ def live(seeds: Sequence[int], customers: int, raw: Path) -> pd.DataFrame:
 
     ``money`` would leave with the customer, base currency; KINDS are probabilities of leaving.
     """
-    weeks = HISTORY + LEARNT + JUDGED
+    weeks = HISTORY + LEARNT + EVALUATED
     worlds = [World(seed, NOBODY, 2, Bank(customers, weeks, seed, LAST, MARKET)) for seed in seeds]
     truths: list[pd.DataFrame] = []
 
