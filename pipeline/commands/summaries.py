@@ -188,7 +188,7 @@ def effect_in_words(figures: Mapping[str, Any]) -> str:
     lines = [
         f"{figures['known']:,} assignments with a known outcome before {figures['as_of']}, "
         f"{figures['waiting']:,} waiting for theirs; {figures['control']:,} of all are the control group",
-        f"state: {figures['state']}",
+        f"state: {figures['state']}{_direction(figures)}",
     ]
     customers, money, currency = figures["customers"], figures["money"], figures["currency"]
     if customers:
@@ -235,6 +235,13 @@ def _arms(group: Mapping[str, Any]) -> str:
 def _points(group: Mapping[str, Any], of: str = "difference") -> str:
     middle, low, high = (100 * share for share in group[of])
     return f"{middle:+.2f} points [{low:+.2f}, {high:+.2f}]"
+
+
+def _direction(figures: Mapping[str, Any]) -> str:
+    """What an effect that is shown does; nothing before."""
+    if figures["state"] != "shown":
+        return ""
+    return ", calling helps" if figures["customers"]["difference"][0] > 0 else ", calling harms"
 
 
 def _called(customers: Mapping[str, Any], money: Mapping[str, Any] | None) -> str:

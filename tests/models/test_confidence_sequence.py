@@ -89,6 +89,15 @@ def test_a_large_effect_is_shown_with_the_truth_within_the_bounds():
     assert 0 < low < effect < high < 0.2
 
 
+def test_bounds_end_where_evidence_reaches_1_in_40():
+    ((listed,), _), ((called,), _) = both(np.random.default_rng(25), 3_000, 0.2, 0.5, 1, 0.0, 1)
+    for arms in (listed, called):
+        scores, (low, high) = Scores(arms), bounds(arms)
+        for end, sign in ((low, 1), (high, -1)):
+            outside, inside = (scores.evidence(end - step * sign, sign)[-1] for step in (0.0, -0.001))
+            assert inside < log(40) <= outside < log(40) + 0.1
+
+
 def test_a_share_of_controls_that_was_changed_claims_nothing():
     """Twice as many controls in the second year as were meant, and twice as many leave in it."""
     random, claims = np.random.default_rng(24), 0

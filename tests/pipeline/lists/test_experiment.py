@@ -158,6 +158,9 @@ def test_enough_data_is_said(settings):
     assert (found["power"]["weeks_to_go"], found["state"]) == (0, "shown")
     said = "enough data: an effect of 7.50 points is seen in 8 of 10 such experiments"
     assert said in effect_in_words(found)
+    assert "state: shown, calling helps" in effect_in_words(found)
+    harm = [assigned(number, number % 2 == 1, number % 4 == 0) for number in range(2_000)]
+    assert "state: shown, calling harms" in effect_in_words(figures(settings, harm, AS_OF))
 
 
 def test_lists_of_a_monday_learn_only_from_what_was_known_then(settings):
