@@ -54,7 +54,7 @@ class ManagerLoad:
 
 
 @dataclass(frozen=True)
-class Spread:
+class CallsPerManager:
     """How unevenly calls are spread over ``managers``: the most that one has over the mean; the Gini
     coefficient, 0 where all have the same and towards 1 where one has all."""
 
@@ -71,7 +71,7 @@ class BranchLoad:
     care: Care
     unassigned: int
     overloaded: int
-    spread: Spread | None
+    spread: CallsPerManager | None
 
 
 @dataclass(frozen=True)
@@ -98,5 +98,5 @@ class Load:
     managers: tuple[ManagerLoad, ...]
     branches: tuple[BranchLoad, ...]
     overloaded: int
-    spread: Spread | None
+    spread: CallsPerManager | None
     departures: tuple[Leaver, ...]

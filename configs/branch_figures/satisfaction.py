@@ -88,7 +88,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Structure:
+class FactorLoadings:
     """What factor analysis finds in the items, in the whole bank."""
 
     respondents: int
@@ -145,6 +145,6 @@ class Satisfaction:
     groups: tuple[AnsweringGroup, ...]
     items: tuple[ItemFigures, ...]
     trend: tuple[WaveFigures, ...]
-    structure: Structure | None
+    structure: FactorLoadings | None
     derived: Model | None
     outflow: Model | None

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from configs.branch_figures.contents import WHOLE_BANK
-from configs.branch_figures.load import BranchLoad, CallOutcomes, Care, Leaver, Load, ManagerLoad, Spread
+from configs.branch_figures.load import (
+    BranchLoad,
+    CallOutcomes,
+    CallsPerManager,
+    Care,
+    Leaver,
+    Load,
+    ManagerLoad,
+)
 from configs.branch_rows import BranchFigures, Departure
 from configs.published import Score
 from configs.segments import ServiceStandard, standard_of
@@ -210,7 +218,7 @@ def _total(cells: Cells) -> _Tally:
     return total
 
 
-def _spread(calls: Sequence[Fraction]) -> Spread | None:
+def _spread(calls: Sequence[Fraction]) -> CallsPerManager | None:
     """Over managers; None where nothing is asked of anybody. The Gini coefficient is the mean difference of
     any two by twice the mean (Gini, 1912), here from the calls in ascending order.
     """
@@ -220,7 +228,9 @@ def _spread(calls: Sequence[Fraction]) -> Spread | None:
     ordered = sorted(calls)
     weighted = sum(((2 * place + 1 - count) * each for place, each in enumerate(ordered)), Fraction(0))
     largest = ordered[-1] * count / total
-    return Spread(count, _rounded(total / count), _rounded(largest), _rounded(weighted / (count * total)))
+    return CallsPerManager(
+        count, _rounded(total / count), _rounded(largest), _rounded(weighted / (count * total))
+    )
 
 
 def _rounded(number: Fraction) -> float:

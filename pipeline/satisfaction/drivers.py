@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from configs.branch_figures.satisfaction import CERTAIN, Importance, Model, Structure
+from configs.branch_figures.satisfaction import CERTAIN, FactorLoadings, Importance, Model
 from configs.settings import Settings
 from models import importance as relative
 from models.questionnaires import adequacy, against, factors_suggested, groups_of, loadings, most_factors
@@ -43,7 +43,7 @@ class Drivers:
 
     factors: Mapping[str, Driver] = field(default_factory=dict)
     against: frozenset[str] = frozenset()
-    structure: Structure | None = None
+    structure: FactorLoadings | None = None
     derived: Model | None = None
     outflow: Model | None = None
 
@@ -128,7 +128,7 @@ def _against(settings: Settings, items: pd.DataFrame) -> frozenset[str]:
     return frozenset(items.columns[against(items.to_numpy())])
 
 
-def _structure(settings: Settings, items: pd.DataFrame) -> Structure | None:
+def _structure(settings: Settings, items: pd.DataFrame) -> FactorLoadings | None:
     """Factors of the items; as many are rotated as the map has."""
     if not _enough(settings, items):
         return None
@@ -142,7 +142,7 @@ def _structure(settings: Settings, items: pd.DataFrame) -> Structure | None:
     )
     groups = groups_of(rotated).tolist() if rotated.size else [-1] * len(mapped)
     as_mapped = min(groups) >= 0 and len(set(groups)) == count == len(set(zip(groups, mapped, strict=True)))
-    return Structure(
+    return FactorLoadings(
         fit.respondents, round(fit.kmo, 6), round(fit.kmo_of_pairs, 6), round(fit.chi2, 4), fit.degrees,
         round(fit.p, 6), factors_suggested(answers, settings.training.seed), count, as_mapped,
         tuple(tuple(row) for row in np.round(rotated, 4).tolist()),

@@ -8,7 +8,7 @@ import pytest
 
 from configs.bank_folder import load_settings
 from configs.branch_figures.contents import as_object
-from configs.branch_figures.load import BranchLoad, Care, Leaver, Spread
+from configs.branch_figures.load import BranchLoad, CallsPerManager, Care, Leaver
 from configs.branch_rows import Departure
 from configs.published import Score
 from pipeline.monitoring.coverage import coverage
@@ -76,9 +76,9 @@ def test_how_unevenly_calls_are_spread(loads):
 
     Of 6, 0 and 6 the mean is 4. Four of their nine pairs differ by 6: 8/3 on average, a third of twice 4.
     """
-    assert loads["B1"].spread == Spread(2, 3.0, 2.0, 0.5)
-    assert loads["B2"].spread == Spread(1, 6.0, 1.0, 0.0)
-    assert loads[""].spread == Spread(3, 4.0, 1.5, 0.33)
+    assert loads["B1"].spread == CallsPerManager(2, 3.0, 2.0, 0.5)
+    assert loads["B2"].spread == CallsPerManager(1, 6.0, 1.0, 0.0)
+    assert loads[""].spread == CallsPerManager(3, 4.0, 1.5, 0.33)
     quiet = load_figures(SETTINGS, customers(3, "M2", waits=None), STAFF, MONDAY)
     assert {each.content.spread for each in quiet} == {None}
 

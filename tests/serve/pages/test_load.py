@@ -6,13 +6,21 @@ from dataclasses import replace
 import pytest
 
 from configs.branch_figures.contents import as_object
-from configs.branch_figures.load import BranchLoad, CallOutcomes, Care, Leaver, Load, ManagerLoad, Spread
+from configs.branch_figures.load import (
+    BranchLoad,
+    CallOutcomes,
+    CallsPerManager,
+    Care,
+    Leaver,
+    Load,
+    ManagerLoad,
+)
 from serve.store.read_session import ReadSession
 
 CARE = Care("", 240, 7_000_000_00, 60_000_00, asked=200, overdue=50, longest_days=77, calls=31.5)
 FIRST = ManagerLoad(replace(CARE, name="M1"), 23.5, 20, 3.5, CallOutcomes(40, 8, 10.0, 0.91, 0.52, 1.37))
 SECOND = ManagerLoad(replace(CARE, name="M2", asked=0, overdue=0, longest_days=364), 8.0, None, 0.0, None)
-SPREAD = Spread(2, 15.75, 1.49, 0.25)
+SPREAD = CallsPerManager(2, 15.75, 1.49, 0.25)
 ALIKE = CARE, replace(CARE, customers=17), (replace(CARE, name="steady"),), (replace(CARE, name="affluent"),)
 LEFT = Leaver("M0", 12, 5, 900_00), Leaver("M00", 3, 0, 100_00)
 BRANCH = Load(*ALIKE, (FIRST, SECOND), (), 1, SPREAD, LEFT)
