@@ -1,4 +1,4 @@
-"""Rows of a published run about branches: figures, coverage, departures, tiers about to fall, handovers."""
+"""Rows of a published run about branches: figures, coverage, departures, tiers, former customers."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -76,6 +76,28 @@ class TierWatch:
     average_minor: int
     needed_minor: int
     saved_by_minor: int
+
+
+@dataclass(frozen=True)
+class FormerCustomer:
+    """One row per customer who left with most of the money and may be asked to come back; docs/win-back.md.
+
+    ``lost_minor`` left and ``aum_minor`` is still here. ``reason`` is a group of reasons or empty,
+    ``destination`` a counterparty. ``chance`` is that of coming back within the horizon, ``value_minor`` the
+    money then expected. Until ``waits_until`` nobody asks: None from that day on.
+    """
+
+    customer_id: str
+    branch_id: str | None
+    manager_id: str | None
+    left_on: date
+    lost_minor: int
+    aum_minor: int
+    reason: str
+    destination: str
+    chance: float
+    value_minor: int
+    waits_until: date | None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from configs.branch_figures.products import ProductGap
-from configs.branch_rows import BranchFigures, Coverage, Departure, Handover, TierWatch
+from configs.branch_rows import BranchFigures, Coverage, Departure, FormerCustomer, Handover, TierWatch
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -265,6 +265,7 @@ class RunExtras:
     prepared_answers: Iterable[PreparedAnswer] = ()
     branch_figures: Iterable[BranchFigures] = ()
     tier_watches: Iterable[TierWatch] = ()
+    former_customers: Iterable[FormerCustomer] = ()
     handovers: Iterable[Handover] = ()
 
 

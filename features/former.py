@@ -31,11 +31,13 @@ from features.engine.cut import Arrays, recompute_late_arrivals, seen, value_as_
 from features.engine.entities import EPOCH, FOREVER, Entities, Ints, Rows, day_number
 from features.engine.reached import was_reached
 from features.engine.tiles import Calendar
-from features.families.relationship import answer_scores, assigned
+from features.families.relationship import answer_scores, assigned, household
 
 # Of the rows: raised whenever one byte of them changes for the same tables and settings.
-FORMER_VERSION = 1
-TABLES_READ = ("customers", "assignments", "transactions", "holdings", "contacts", "events", "surveys")
+FORMER_VERSION = 2
+TABLES_READ = (
+    "customers", "assignments", "households", "transactions", "holdings", "contacts", "events", "surveys",
+)  # fmt: skip
 KINDS_READ = ("transfer_out", "salary")  # of bookings
 LEARN_EVERY, LEARN_WEEKS = 4, 156  # Mondays that teach, back from the newest: three years
 DESTINATIONS = ("same_name_elsewhere", "other_bank", "broker", "company", "person")
@@ -71,8 +73,9 @@ def history_needed(settings: Settings, monday: date) -> date:
 def build_former(entities: Entities, monday: date, history_from: date, settings: Settings) -> pa.Table:
     """One row per Monday of ``former_mondays`` and former customer on it, by Monday and customer.
 
-    Money is in minor units of base currency. ``returned`` and ``brought_minor``, and the days of the contact
-    that followed, are as known before ``monday``; null where the horizon has not passed by then.
+    Money is in minor units of base currency. ``missing_minor`` is what must still come before ``share_back``
+    of what left is back: nothing for whoever may just be coming back. ``returned``, ``brought_minor`` and
+    ``contacted`` are as known before ``monday``; null where the horizon has not passed by then.
     """
     mondays = former_mondays(history_from, monday)
     start = max(history_from, history_needed(settings, monday))
@@ -129,7 +132,7 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
     left_at, lowest = _left_at(levels, settings), -_highest(-levels.unmoved, terms.lasting_weeks)
     position = np.arange(len(left_at))[:, None]
     shape = len(calendar.at), len(entities)
-    when, lost, back_at = np.zeros((3, *shape), np.int64)
+    when, lost, back_at, missing = np.zeros((4, *shape), np.int64)
     base = np.zeros(shape)
     for s, at in enumerate(calendar.at):
         settled = at - terms.lasting_weeks
@@ -144,10 +147,12 @@ def _compute(entities: Entities, calendar: Calendar, settings: Settings) -> Arra
         later = (position > place + terms.lasting_weeks) & (position <= settled)
         away = ~(later & (lowest[:, who] >= needed)).any(axis=0)
         who, place = who[away], place[away]
+        missing[s, who] = needed[away] - levels.unmoved[at, who]
         when[s, who] = calendar.history_from + 7 * place
         base[s, who], lost[s, who], back_at[s, who] = whole[away], gone[away], needed[away]
     arrays: Arrays = {_LEFT: when, Name("base", "minor"): base.astype(np.int64)}
     arrays |= {Name("lost", "minor"): lost, Name("back_at", "minor"): back_at}
+    arrays[Name("missing", "minor")] = missing
     arrays[Name("aum", "minor")] = balances.aum[calendar.at]
     before = np.maximum((when - calendar.history_from) // 7 - settings.label.base_weeks, 0)
     held = [np.take_along_axis(balances.by_class[k], before, axis=0) > 0 for k in range(len(CLASSES))]
@@ -264,6 +269,9 @@ def _one_monday(
     columns["reached_on"] = _days(of_day[Name("reached", "on")])
     for name in ("branch_id", "manager_id"):
         columns[name] = coded_words(assigned(entities, only, name)[0][0, customer], labels[name], None)
+    homes = entities.tables["households"]
+    home = household(homes, only.snapshots, len(entities))[0, customer]
+    columns["household_id"] = coded_words(home, homes.labels["household_id"], None)
     at, back_at = int(calendar.at[s]), of_day[Name("back_at", "minor")]
     outcome = _outcome(level[:, customer], at, back_at, settings.win_back)
     unknown = outcome["returned"].is_null().to_numpy(zero_copy_only=False)

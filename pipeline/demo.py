@@ -37,7 +37,7 @@ STAGES = (
     ("demo.model", ("train",)),
     ("demo.champion", ("report", "register", "compare")),
     ("demo.scores", ("score", "effect")),
-    ("demo.publication", ("run-gates", "figures", "publish", "lists")),
+    ("demo.publication", ("run-gates", "win-back", "figures", "publish", "lists")),
     ("demo.truth", ("truth",)),
 )
 PAGES = "http://127.0.0.1:8000/"

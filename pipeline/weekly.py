@@ -53,6 +53,7 @@ from pipeline.training import promotion, registry
 from pipeline.training.datasets import plan_or_datasets
 from pipeline.training.selects import changed_selects, keep_selects
 from pipeline.training.train import check_settings, comparison_table, train
+from pipeline.win_back.win_back import run_win_back
 from serve.api.prepared import prepared_answers
 from serve.store import contacts, renumbering
 from serve.store.store import Store, keep_figures
@@ -232,9 +233,12 @@ def run_publish(
         drifted = drift(context.home, bundle, snapshot_date)
         publication, gates = evaluate_run(context, tables, evaluated, (publication, lists), drifted)
         counts |= {"figures": len(gates["gates"]), "overridden": len(gates["overridden"])}
+    gone = run_win_back(context, tables, publication)
     with step("figures") as counts:
         extras = _extras(context, tables, publication, lists, effect.rows)
-        extras = replace(extras, drift=drifted, calibration=figures, gates=gates)
+        extras = replace(
+            extras, drift=drifted, calibration=figures, gates=gates, former_customers=gone.customers
+        )
         counts["drifted"] = drifted["drifted"] if drifted else None
     run, folder = publication.run, context.home.lists / str(snapshot_date)
     with step("publish") as counts, Store(context.home.store) as store:
@@ -252,6 +256,7 @@ def run_publish(
             write_effects(read_session.connection, campaign_effects)
             terms = context.settings.list_terms
             keep_figures(read_session.connection, run.run_id, "terms", asdict(terms))
+            keep_figures(read_session.connection, run.run_id, "win_back", gone.figures)
             listed["files"] = len(write_lists(draft, read_session, lists, terms))
             listed["customers"] = sum(len(call_list.listed) for call_list in lists)
             served = read_session.served_run() == run

@@ -24,6 +24,7 @@ from serve.api import (
     contacts,
     customers,
     exports,
+    former,
     managers,
     maturities,
     reference,
@@ -46,6 +47,7 @@ from serve.http.edge_middleware import EdgeMiddleware
 from serve.http.openapi import DocumentedApp
 from serve.pages import branch_figures, figures, handovers, lists, outcomes, search, sign_in
 from serve.pages import customers as customer_pages
+from serve.pages import former as former_pages
 from serve.pages import status as status_pages
 from serve.pages import watched as watched_pages
 from serve.pages.page import no_such_page
@@ -114,12 +116,23 @@ def _routes() -> list[BaseRoute]:
     """The routes of every app of this process, each by its rule in the policy. Raises ConfigError."""
     service = APIRouter(generate_unique_id_function=_name)
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
-    people = (customers, contacts, alert_feedback, managers, maturities, watched, branches, figures_api)
+    people = (
+        customers,
+        contacts,
+        alert_feedback,
+        managers,
+        maturities,
+        watched,
+        former,
+        branches,
+        figures_api,
+    )
     for noun in (*people, runs, announcements, exports):
         v1.include_router(noun.router)
     pages = (
         lists.pages,
         watched_pages.pages,
+        former_pages.pages,
         search.pages,
         customer_pages.pages,
         outcomes.pages,

@@ -42,8 +42,12 @@ def hash_below(share: float, *parts: str) -> bool:
 
 def assigned_as(customer: Score | AudienceRow) -> str:
     """What is drawn: the customer's household, or the customer."""
-    home = customer.household_id
-    return f"household\0{home}" if home else customer.customer_id
+    return assignment_name(customer.customer_id, customer.household_id)
+
+
+def assignment_name(customer_id: str, household_id: str | None) -> str:
+    """The household of a customer, or the customer."""
+    return f"household\0{household_id}" if household_id else customer_id
 
 
 def period_of(monday: date, lists: Lists) -> tuple[str, date]:

@@ -29,6 +29,7 @@ from serve.http.problem_kinds import KINDS
 from serve.http.problems import CONFLICT, GONE, Problem, documented, problem, problem_of, problem_of_entry
 from serve.http.responses import ID, RunResponse, Schema
 from serve.store import contacts
+from serve.store.former import former_of
 from serve.store.read_session import GoneError
 from serve.store.tier_watches import watch_of
 
@@ -219,8 +220,9 @@ def reached(access: Access, run_id: str | None, customers: Collection[str]) -> K
     with access.at_run(run_id) as read_session:
         managers = {manager.manager_id for manager in read_session.managers()}
         scored = read_session.customers(customers).keys()
-        watched = {name for name in customers if name not in scored and watch_of(read_session, name)}
-        return Known(read_session.run, managers, scored | watched)
+        others = set(customers) - scored
+        unscored = {name for name in others if watch_of(read_session, name) or former_of(read_session, name)}
+        return Known(read_session.run, managers, scored | unscored)
 
 
 def caller_of(access: Access, known: Known, customer_id: str, named: str | None) -> str:

@@ -7,17 +7,19 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from configs.branch_rows import TierWatch
+from configs.branch_rows import FormerCustomer, TierWatch
 from configs.published import OUTCOMES, Decision, Exclusion, PastContact, Profile, Score
 from configs.tables import PRODUCT_CLASSES
 from serve.api.requests import CustomerId
 from serve.auth.access import Access, Granted
 from serve.http.paths import path_part
 from serve.pages.charts import week_ends
+from serve.pages.former import former_in_words, former_path
 from serve.pages.outcomes import blank, may_correct
 from serve.pages.page import Page, RunId, asked_run, language_of, show_run
 from serve.pages.watched import watch_in_words, watched_path
 from serve.store import alert_feedback, contacts, portfolio, tables
+from serve.store.former import former_of
 from serve.store.households import other_members
 from serve.store.read_session import ReadSession
 from serve.store.tier_watches import watch_of
@@ -54,8 +56,8 @@ def customer_page(
     """Everything the run says about one customer."""
     with asked_run(access, run) as session:
         score, watch = session.customer(customer_id), watch_of(session, customer_id)
-        if watch and not isinstance(score, Score):
-            return _unscored_page(request, access, session, watch, saved)
+        if not isinstance(score, Score) and (unscored := watch or former_of(session, customer_id)):
+            return _unscored_page(request, access, session, unscored, saved)
         if score is None:
             raise HTTPException(404)
         if isinstance(score, Exclusion):
@@ -102,22 +104,29 @@ def customer_page(
 
 
 def _unscored_page(
-    request: Request, access: Access, session: ReadSession, watch: TierWatch, saved: str
+    request: Request, access: Access, session: ReadSession, row: TierWatch | FormerCustomer, saved: str
 ) -> Response:
-    """A customer outside the cohort whose tier falls: the watch, the form and the contacts."""
+    """A customer outside the cohort whose tier falls, or who left: the form and the contacts beside it."""
     zone, words = request.app.state.settings.time_zone, Wording(language_of(request))
-    rows = _contact_rows(session, access, watch.customer_id, None, words, zone)
+    rows = _contact_rows(session, access, row.customer_id, None, words, zone)
+    if isinstance(row, TierWatch):
+        page, path = words("watched.heading"), watched_path(row)
+        texts = words("nav.watched"), watch_in_words(row, session.run, words), words("watched.unscored")
+    else:
+        page, path = words("former.heading"), former_path(row)
+        texts = words("nav.former"), former_in_words(row, session, words), words("former.unscored")
     return show_run(
         request,
-        "watched_customer.html",
+        "unscored_customer.html",
         session,
-        customer_id=watch.customer_id,
-        watch=watch,
-        watch_in_words=watch_in_words(watch, session.run, words),
+        customer_id=row.customer_id,
+        row=row,
+        page=page,
+        texts=texts,
         saved=saved if saved in SAVED else "",
-        form=blank(session, access, watch, zone),
-        opted_out=contacts.opted_out_since(session.connection, watch.customer_id) is not None,
-        list_path=watched_path(watch),
+        form=blank(session, access, row, zone),
+        opted_out=contacts.opted_out_since(session.connection, row.customer_id) is not None,
+        list_path=path,
         contacts=rows[:CONTACTS],
     )
 

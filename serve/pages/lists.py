@@ -17,6 +17,8 @@ from serve.auth.access import Access, Granted
 from serve.http.paths import path_part
 from serve.pages.page import HEADERS, Page, RunId, asked_run, go, language_of, may, show_run
 from serve.store import branch_summary, contacts
+from serve.store.branch_summary import BranchSummary
+from serve.store.former import former_customers
 from serve.store.list_rows import ListRow, list_rows
 from serve.store.portfolio import Choice, ListOwner, PortfolioView
 from serve.store.read_session import ReadSession
@@ -113,8 +115,7 @@ def branches_page(request: Request, access: Granted, run: RunId = "") -> Respons
             return show_run(request, "branches.html", session, branches=branches)
         if not session.managers():
             return go(f"/list?run={quote(run)}" if run else "/list")
-        summary, count = branch_summary.branch_summary(session, ""), len(watched(session, COMMON_OWNER))
-        return show_run(request, "branch.html", session, branch="", summary=summary, watched=count)
+        return _branch_page(request, session, "", branch_summary.branch_summary(session, ""), COMMON_OWNER)
 
 
 @pages.get("/branches/{branch_id}")
@@ -124,8 +125,15 @@ def branch_page(request: Request, branch_id: BranchId, access: Granted, run: Run
         summary = branch_summary.branch_summary(session, branch_id)
         if summary is None:
             raise HTTPException(404)
-        count = len(watched(session, ListOwner(None, branch_id, everybody=True)))
-        return show_run(request, "branch.html", session, branch=branch_id, summary=summary, watched=count)
+        owner = ListOwner(None, branch_id, everybody=True)
+        return _branch_page(request, session, branch_id, summary, owner)
+
+
+def _branch_page(
+    request: Request, session: ReadSession, branch: str, summary: BranchSummary | None, owner: ListOwner
+) -> Response:
+    counts = {"watched": len(watched(session, owner)), "former": len(former_customers(session, owner))}
+    return show_run(request, "branch.html", session, branch=branch, summary=summary, **counts)
 
 
 @pages.get("/lists/{manager_id}/workbook")
@@ -213,6 +221,8 @@ def _list_page(request: Request, access: Access, view: PortfolioView, choice: Ch
         may_record=may(access, "record_outcome"),
         watched=len(watched(session, replace(view.owner, everybody=bool(view.owner.branch_id)))),
         watched_path=page_path(view.owner, "watched"),
+        former=len(former_customers(session, replace(view.owner, everybody=bool(view.owner.branch_id)))),
+        former_path=page_path(view.owner, "former"),
     )
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from sqlalchemy import Connection
 
-from configs.branch_rows import TierWatch
+from configs.branch_rows import FormerCustomer, TierWatch
 from configs.published import ALERT_FEEDBACK, OUTCOMES, Manager, Score
 from configs.tables import CONTACT_CHANNELS
 from serve.api.requests import CustomerId
@@ -23,6 +23,7 @@ from serve.pages.page import Page, RunId, asked_run, go, language_of, may, show,
 from serve.pages.session import Fields, Posted
 from serve.store import alert_feedback, contacts, portfolio, tables
 from serve.store.database import BusyError
+from serve.store.former import former_of
 from serve.store.read_session import ReadSession
 from serve.store.tier_watches import watch_of
 from serve.texts.wording import Wording
@@ -40,7 +41,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 
-
+Called = Score | TierWatch | FormerCustomer  # whom somebody may have called
 EntryNumber = Annotated[str, Query(max_length=18)]
 
 
@@ -93,7 +94,7 @@ class Form:
         return date.fromisoformat(self.follow_up) if self.follow_up else None
 
 
-def blank(session: ReadSession, access: Access, score: Score | TierWatch, zone: str) -> Form | None:
+def blank(session: ReadSession, access: Access, score: Called, zone: str) -> Form | None:
     """The form to begin with; None for who may not record, or where nobody could have called."""
     if not may(access, "record_outcome"):
         return None
@@ -112,10 +113,12 @@ def may_correct(access: Access, contact: contacts.Contact) -> bool:
     return reached and may(access, "record_outcome")
 
 
-def _called(session: ReadSession, customer_id: str) -> Score | TierWatch | None:
-    """A customer whom somebody may have called: scored, or watched outside the cohort."""
+def _called(session: ReadSession, customer_id: str) -> Called | None:
+    """A customer whom somebody may have called: scored, watched outside the cohort, or gone."""
     score = session.customer(customer_id)
-    return score if isinstance(score, Score) else watch_of(session, customer_id)
+    if isinstance(score, Score):
+        return score
+    return watch_of(session, customer_id) or former_of(session, customer_id)
 
 
 @pages.get("/customers/{customer_id}/correction")
@@ -258,7 +261,7 @@ def _faults_of_days(form: Form, words: Wording) -> Iterator[tuple[str, str]]:
             yield "follow_up", words("record.follow_up.no_contact")
 
 
-def _keep(connection: Connection, form: Form, score: Score | TierWatch, run_id: str, access: Access) -> None:
+def _keep(connection: Connection, form: Form, score: Called, run_id: str, access: Access) -> None:
     """The contact and the verdict, both or neither."""
     recorded_at = datetime.now(UTC)
     who: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Tables about branches: figures of their customers, tiers about to fall, and customers to hand over."""
+"""Tables about branches: figures of their customers, tiers about to fall, who left, whom to hand over."""
 
 import sqlalchemy as sa
 
@@ -31,6 +31,24 @@ tier_watches = table(
     column("needed_minor", sa.BigInteger, CONFIDENTIAL, "what that average lacks"),
     column("saved_by_minor", sa.BigInteger, CONFIDENTIAL, "the sum that saves it if it comes and stays"),
     sa.Index("tier_watches_of_branch", "run_version", "branch_id", "manager_id"),
+)
+
+former_customers = table(
+    "former_customers",
+    "run and customer who left and may be asked to come back",
+    of_run(sa.ForeignKey("runs.run_version")),
+    customer(primary_key=True),
+    column("branch_id", sa.String, INTERNAL, "branch in charge, or last in charge", nullable=True),
+    column("manager_id", sa.String, INTERNAL, "manager in charge, or last in charge", nullable=True),
+    column("left_on", sa.Date, CONFIDENTIAL, "the Monday that found most of the money gone"),
+    column("lost_minor", sa.BigInteger, CONFIDENTIAL, "what left"),
+    column("aum_minor", sa.BigInteger, CONFIDENTIAL, "what is still here"),
+    column("reason", sa.String, CONFIDENTIAL, "group of reasons; empty for no sign of one"),
+    column("destination", sa.String, CONFIDENTIAL, "counterparty to which most went"),
+    column("chance", sa.Float, CONFIDENTIAL, "probability of coming back within the horizon"),
+    column("value_minor", sa.BigInteger, CONFIDENTIAL, "money then expected to come back"),
+    column("waits_until", sa.Date, CONFIDENTIAL, "nobody asks before; empty: now", nullable=True),
+    sa.Index("former_customers_of_branch", "run_version", "branch_id", "manager_id"),
 )
 
 handovers = table(

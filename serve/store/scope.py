@@ -22,6 +22,9 @@ class Reach(StrEnum):
 NO_ROW = literal_column("1 = 0", Boolean)
 
 
+WITHOUT_SCORE = (tables.tier_watches, tables.former_customers)  # tables of customers who may have none
+
+
 @dataclass(frozen=True)
 class Scope:
     """``number`` is that of the branch or the manager, or what stands for it in SQL; empty for all and none.
@@ -44,8 +47,8 @@ class Scope:
         return rows & self._still_own(table, name) if self.still and "customer_id" in table.c else rows
 
     def _still_own(self, table: Table, name: str) -> ColumnElement[bool]:
-        """Whoever is watched may have no score."""
-        known = [tables.scores, tables.tier_watches] if table is tables.tier_watches else [tables.scores]
+        """Whoever is watched, or has left, may have no score."""
+        known = [tables.scores, *([table] if table in WITHOUT_SCORE else [])]
         return or_(*(self._in_served_run(of.alias(f"current_{of.name}"), table, name) for of in known))
 
     def _in_served_run(self, current: FromClause, table: Table, name: str) -> ColumnElement[bool]:
@@ -63,10 +66,10 @@ EVERYTHING = Scope(Reach.ALL)
 def within_reach(
     customer_id: ColumnElement[str], run_version: int, scope: Scope = EVERYTHING
 ) -> ColumnElement[bool]:
-    """Whether a run has the customer of a row within reach; whoever is watched may have no score."""
+    """Whether a run has the customer of a row within reach; some have no score."""
     if scope == EVERYTHING:
         return true()
-    known = (tables.scores, tables.tier_watches)
+    known = (tables.scores, *WITHOUT_SCORE)
     return or_(
         *(
             exists().where(of.c.run_version == run_version, of.c.customer_id == customer_id, scope.of(of))

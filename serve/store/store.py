@@ -255,7 +255,7 @@ class Store(AbstractContextManager["Store"]):
 def keep_figures(
     connection: Connection,
     run_id: str,
-    name: Literal["calibration", "drift", "gates", "outcome", "terms"],
+    name: Literal["calibration", "drift", "gates", "outcome", "terms", "win_back"],
     content: Mapping[str, Any],
 ) -> None:
     """In place of what was kept under this name before. Raises DataError for an unknown run, and for NaN."""
@@ -285,6 +285,7 @@ def _tables_of(
         (tables.coverage, extras.coverage),
         (tables.departures, extras.departures),
         (tables.tier_watches, extras.tier_watches),
+        (tables.former_customers, extras.former_customers),
         (tables.handovers, extras.handovers),
     ):
         yield table, rows.object_rows(run_version, table, published)

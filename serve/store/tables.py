@@ -314,6 +314,7 @@ ended_sessions = _table(
 
 notifications, announcements = notification_tables.notifications, notification_tables.announcements
 branch_figures, tier_watches = branch_tables.branch_figures, branch_tables.tier_watches
+former_customers = branch_tables.former_customers
 handovers, handover_acceptances = branch_tables.handovers, branch_tables.handover_acceptances
 campaigns, campaign_members = campaign_tables.campaigns, campaign_tables.campaign_members
 campaign_results = campaign_tables.campaign_results

@@ -11,10 +11,12 @@ from xlsxwriter import Workbook
 
 from configs.call_lists import CallList, ListTerms
 from configs.files import flush_to_disk
+from serve.store.former import figures_of, former_customers
 from serve.store.list_rows import list_rows
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
 from serve.store.tier_watches import watched
+from serve.workbooks.former_sheet import former_sheet
 from serve.workbooks.sheets import Context, list_sheet, summary_sheet
 from serve.workbooks.watch_sheet import watch_sheet
 
@@ -62,7 +64,7 @@ def manager_workbook(context: Context, call_list: CallList, read_session: ReadSe
 def branch_workbook(context: Context, lists: Sequence[CallList], read_session: ReadSession) -> bytes:
     """An .xlsx of a summary per manager and a sheet of the customers without one; ``lists`` of one branch.
 
-    Then the branch's customers about to fall a tier, with or without a manager.
+    Then the branch's customers about to fall a tier and former customers, with or without a manager.
     """
     without_manager = [call_list for call_list in lists if call_list.manager is None]
     branch_id = lists[0].branch_id
@@ -106,7 +108,7 @@ def _workbook(
 ) -> bytes:
     """The bytes of a workbook that takes every text as text, and holds neither clock nor temporary name."""
     summarized, shown = sheets
-    watches = watched(read_session, owner)
+    watches, gone = watched(read_session, owner), former_customers(read_session, owner)
     content, created = BytesIO(), datetime.combine(context.run.snapshot_date, time())
     with Workbook(content, OPTIONS) as workbook:
         workbook.set_properties({"title": subject, "comments": context.run.run_id, "created": created})
@@ -116,4 +118,7 @@ def _workbook(
             list_sheet(workbook, context, call_list, list_rows(read_session, call_list.listed))
         if watches:
             watch_sheet(workbook, context, watches)
+        if gone:
+            weeks = (figures_of(read_session) or {}).get("horizon_weeks", 0)
+            former_sheet(workbook, context, gone, weeks)
     return content.getvalue()

@@ -17,7 +17,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
-from configs.branch_rows import BranchFigures, Handover, TierWatch
+from configs.branch_rows import BranchFigures, FormerCustomer, Handover, TierWatch
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, RunExtras
 from serve.api.export_formats import COLUMNS
@@ -99,7 +99,13 @@ def publish(settings, make_run, make_score, make_lists):
                 figures = [BranchFigures(branch, "load", CONTENT) for branch in ("", *BRANCHES)]
                 orphans = [(name, branch) for name, (branch, manager) in known if manager is None]
                 handovers = [Handover(name, branch, "M9", TAKERS[branch]) for name, branch in orphans]
-                extras = RunExtras(branch_figures=figures, tier_watches=watches(known), handovers=handovers)
+                watched = watches(known)
+                extras = RunExtras(
+                    branch_figures=figures,
+                    tier_watches=watched,
+                    former_customers=gone(watched),
+                    handovers=handovers,
+                )
                 lists, excluded = make_lists(scores, managers), (Exclusion(EXCLUDED, "too_new"),)
                 store.publish(run, scores, excluded, lists, extras)
                 with store.write() as connection:
@@ -140,6 +146,12 @@ def watches(known):
     rows = [*known[1:], (UNSCORED, ("B1", "M1"))]
     dates = date(2026, 10, 31), date(2027, 1, 31), 15
     return [TierWatch(name, *owner, "wealth", "affluent", *dates, *amounts) for name, owner in rows]
+
+
+def gone(watched):
+    """The same ones have left."""
+    left = date(2026, 6, 1), 90_000_00, 1_00, "complaint", "broker", 0.1, 9_000_00, None
+    return [FormerCustomer(row.customer_id, row.branch_id, row.manager_id, *left) for row in watched]
 
 
 def may_see(role, customer):

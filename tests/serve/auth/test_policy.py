@@ -65,7 +65,7 @@ REFUSED = {
     Role.ADMIN: set(),
     Role.BRANCH_HEAD: {
         *("opt_out", "withdraw_opt_out", "status_page", "common_list", "common_list_page"),
-        *("common_customers_page", "common_workbook_file", "common_watched_page"),
+        *("common_customers_page", "common_workbook_file", "common_watched_page", "common_former_page"),
         *("bank_figures", "bank_page", "bank_figures_page"),
     },
     # Figures alone: no customer, no list, nothing recorded.
@@ -81,7 +81,8 @@ REFUSED = {
         *("branches_page", "branch_page", "branch_list_page", "status_page", "common_list"),
         *("common_list_page", "common_customers_page", "branch_customers_page"),
         *("common_workbook_file", "branch_workbook_file", "branch_watched"),
-        *("branch_watched_page", "common_watched_page"),
+        *("branch_watched_page", "common_watched_page", "branch_former"),
+        *("branch_former_page", "common_former_page"),
         *(OF_BRANCHES | {"branch_portfolio_page"}),
         *("handovers_page", "accept_handover", "handover_file"),
     },
@@ -100,6 +101,7 @@ REFUSED = {
         *("find_customer", "common_workbook_file", "branch_workbook_file", "manager_workbook_file"),
         *("handovers_page", "accept_handover", "handover_file"),
         *("branch_portfolio_page", "manager_watched_page", "branch_watched_page", "common_watched_page"),
+        *("manager_former_page", "branch_former_page", "common_former_page"),
     },
 }
 
