@@ -265,9 +265,9 @@ def run_publish(
         assignment_weeks = keep.keep_weeks + LOOK_BACK.days // 7
         counts["pruned"] = store.prune(keep.keep_weeks, keep.keep_profiles, assignment_weeks) if served else 0
     if served:
-        send_due(context, tables)
         raise_run_alarms(context, snapshot_date, drifted, figures)
         follow_figures(context, effect.rows, snapshot_date)
+        send_due(context, tables)
     return publication, lists
 
 

@@ -49,10 +49,13 @@ def estimate_effects(
     if not rows:
         return CampaignEffects(monday, newest, {}, {})
     observed = follow_up(bank, tables, (monday, newest), rows, last, progress)
-    of_campaign = defaultdict[str, list[Any]](list)
+    of_campaign, closes = defaultdict[str, list[Any]](list), bank.settings.label.timeline
     for row in rows:
-        if row.assigned_on < monday:
-            of_campaign[row.campaign_id].append(with_known_outcome(row, observed))
+        member = with_known_outcome(row, observed)
+        # Whoever gets no delivered label is waited for in vain.
+        in_vain = bank.settings.label.definition == "delivered" and closes(row.assigned_on).matured(monday)
+        if row.assigned_on < monday and not (in_vain and member.attrited is None):
+            of_campaign[row.campaign_id].append(member)
     figures = {
         name: campaign_figures(bank.settings, sendings[name], members, monday)
         for name, members in of_campaign.items()

@@ -26,7 +26,7 @@ def read_plan(path: Path) -> Plan:
         return Plan(**content)
     except ValidationError as error:
         faults = "; ".join(_fault(each) for each in error.errors())
-        raise DataError(f"{path}: {faults}.") from None
+        raise DataError(f"{path}: {faults}{'' if faults.endswith('?') else '.'}") from None
 
 
 def preview_in_words(plan: Plan, counted: Preview) -> str:

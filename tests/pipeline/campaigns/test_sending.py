@@ -210,6 +210,20 @@ def test_a_crash_half_way_leaves_nothing_and_the_next_sending_is_whole(bank, mon
     assert bank.send() == [(name, 4)]
 
 
+def test_two_sendings_at_once_send_once(bank, monkeypatch):
+    """The second one saw the campaign as due before the first was done."""
+    name = bank.propose()
+    with bank.store.read() as connection:
+        seen = campaign_sending.due(connection, MONDAY)
+    assert bank.send() == [(name, 4)]
+    members = bank.members(name)
+    monkeypatch.setattr(sending.campaign_sending, "due", lambda *_: seen)
+    assert bank.send() == [(name, 0)]
+    assert bank.members(name) == members
+    with bank.store.read() as connection:
+        assert len([each for each in audit.entries(connection) if each.action == "send campaign"]) == 1
+
+
 def test_who_moved_or_is_no_longer_scored_and_a_run_that_is_rolled_back(bank):
     name = bank.propose(size=12, control_share=0.0)
     bank.send()
