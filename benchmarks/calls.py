@@ -52,7 +52,7 @@ from pipeline.artefacts import read_json, write_json
 
 TOP = (1, 2)  # calls a week and list, of the figures at the top
 ELSEWHERE_CALLS = 2  # in worlds other than today's
-AT_ONCE = 4  # banks that are scored together
+AT_ONCE = 4  # banks that are scored together, at most
 DRAWS = 10_000  # of the bootstrap
 SOURCES = ("benchmarks", "configs", "models", "pipeline/lists")  # of the figures of a bank, beside its panel
 BOUNDS = ("best_seen", "with_true_risk", "with_true_response", "with_true_money")
@@ -84,9 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work = Work(given.work, given.customers, began)
     seeds = range(given.first_seed, given.first_seed + given.seeds)
     train(work)
+    count = -(-len(seeds) // (AT_ONCE * given.processes)) * given.processes
     parts = [
-        Part(work, tuple(seeds[k : k + AT_ONCE]), tuple(given.capacities))
-        for k in range(0, len(seeds), AT_ONCE)
+        Part(work, tuple(own.tolist()), tuple(given.capacities))
+        for own in np.array_split(seeds, min(count, len(seeds)))
     ]
     with ProcessPoolExecutor(given.processes, multiprocessing.get_context("spawn")) as pool:
         banks = [bank for part in pool.map(evaluate, parts) for bank in part]
