@@ -7,8 +7,9 @@ sizes (Sinha and Zoltners, Operations Research 27, 1979), whose last places are 
 misses less than the first gain that did not fit, and where all contacts take the same place, nothing.
 """
 
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from configs.call_lists import Week
 from configs.list_settings import Channel, Lists
@@ -100,44 +101,57 @@ def stayers_up(gains: Sequence[Gain], stayers: Container[str], places: int) -> l
     return [gains[k] for k in order]
 
 
-def selected(gains: Sequence[Gain], room: int, control: Collection[str] = ()) -> dict[str, ChannelOption]:
+def selected(gains: Sequence[Gain], room: int, control: Container[str] = ()) -> dict[str, ChannelOption]:
     """By customer with a place the contact that the customer gets, or would get but for the control group.
 
     ``room`` in percent of a place. ``control`` are those in the control group, who take none: so the list is
-    full. Each of them is tried as if alone called, the others being assigned as they are. So a customer's own
+    full. Each of them is tried as if called, the others being assigned as they are. So a customer's own
     assignment has no say in place and channel, which is what makes the listed and the control group alike.
     """
-    chosen, tried = _filled(gains, room, control)
-    for name in tried:
-        alone, _ = _filled(gains, room, {other for other in control if other != name})
-        if name in alone:
-            chosen[name] = alone[name]
-    return chosen
-
-
-def _filled(
-    gains: Sequence[Gain], room: int, control: Container[str]
-) -> tuple[dict[str, ChannelOption], list[str]]:
-    """The contacts that fit, and the customers of the control group whose turn came while there was room."""
-    taken, levels, passed = list[Gain](), dict[str, int](), list[str]()
     smallest = min((gain.percent_of_place for gain in gains), default=0)
-    for gain in gains:
+    filled, tried = _Filled(room, [], {}), dict[str, ChannelOption]()
+    for place, gain in enumerate(gains):
         name = gain.customer_id
-        if room < smallest:
+        if filled.room < smallest:
             break
-        if name in control:
-            passed += [name] if gain.level == 0 else []
-        elif levels.get(name, -1) == gain.level - 1:
-            given_up = _given_up(taken, gain, room)
-            if given_up is None:
-                continue
-            for last in given_up:
-                taken.remove(last)
-                levels[last.customer_id] = last.level - 1
-            taken.append(gain)
-            levels[name] = gain.level
-            room += sum(last.percent_of_place for last in given_up) - gain.percent_of_place
-    return {gain.customer_id: gain.option for gain in taken}, passed
+        if name not in control:
+            filled.take(gain)
+        elif gain.level == 0:
+            called = _Filled(filled.room, [*filled.taken], {**filled.levels})
+            for later in islice(gains, place, None):
+                if called.room < smallest:
+                    break
+                if later.customer_id == name or later.customer_id not in control:
+                    called.take(later)
+            tried |= {who: option for who, option in called.options.items() if who == name}
+    return filled.options | tried
+
+
+@dataclass
+class _Filled:
+    """A list as far as it is filled; ``room`` is what is left, ``levels`` by customer the last one taken."""
+
+    room: int
+    taken: list[Gain]
+    levels: dict[str, int]
+
+    @property
+    def options(self) -> dict[str, ChannelOption]:
+        return {gain.customer_id: gain.option for gain in self.taken}
+
+    def take(self, gain: Gain) -> None:
+        """Takes a gain if the smaller contact was taken, and there is room or those taken last keep less."""
+        if self.levels.get(gain.customer_id, -1) != gain.level - 1:
+            return
+        given_up = _given_up(self.taken, gain, self.room)
+        if given_up is None:
+            return
+        for last in given_up:
+            self.taken.remove(last)
+            self.levels[last.customer_id] = last.level - 1
+        self.taken.append(gain)
+        self.levels[gain.customer_id] = gain.level
+        self.room += sum(last.percent_of_place for last in given_up) - gain.percent_of_place
 
 
 def _given_up(taken: Sequence[Gain], gain: Gain, room: int) -> list[Gain] | None:
