@@ -31,6 +31,7 @@ from serve.store.read_session import GoneError, ReadSession
 from serve.texts.decisions import (
     channel_in_words,
     decision_in_words,
+    evidence_in_short,
     household_in_words,
     rests_on_in_words,
 )
@@ -61,6 +62,7 @@ TEMPLATES.globals |= {
     "change_in_words": change_in_words,
     "channel_in_words": channel_in_words,
     "decision_in_words": decision_in_words,
+    "evidence_in_short": evidence_in_short,
     "rests_on_in_words": rests_on_in_words,
     "household_in_words": household_in_words,
     "longest_overdue": LONGEST_OVERDUE,

@@ -44,6 +44,18 @@ def rests_on_in_words(decision: Decision, language: Language) -> str:
     return words(f"policy.rests_on.{level}", count=words.count(count))
 
 
+def evidence_in_short(decision: Decision, language: Language) -> str:
+    """The same in two words, for example "214 outcomes"."""
+    if not decision.rests_on:
+        return ""
+    words, (level, count) = Wording(language), parts_of(decision.rests_on)
+    return (
+        words("policy.short.setting")
+        if level == "setting"
+        else words("policy.short.learnt", count=words.count(count))
+    )
+
+
 def how_in_words(terms: ListTerms, decision: Decision) -> str:
     """The channel, and below it what the money to keep rests on; in the language of the terms."""
     language = terms.language

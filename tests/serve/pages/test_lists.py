@@ -49,7 +49,7 @@ def test_a_list_shows_its_customers_by_rank_with_everything_a_row_says(manager):
         "900,000",
         "Discuss renewal",
         "Phone",
-        "Our own outcomes of 1,214 customers with this reason",
+        "1,214 outcomes",
         "Record outcome",
     ):  # fmt: skip
         assert text in row, text
@@ -72,7 +72,7 @@ def test_in_chinese(manager):
         "近 4 周转往他行 480,000 元",
         "较上周上升12个百分点",
         "到期前沟通续接",
-        "本行1,214位同类原因客户的实际结果",
+        "1,214例结果",
         "愿意留下",
     ):
         assert text in page, text
