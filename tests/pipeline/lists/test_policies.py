@@ -26,9 +26,10 @@ def settings():
     return load_settings("demo", chosen)
 
 
-def logged(seed, kept, customers=4_000):
+def logged(seed, kept, customers=4_000, mistake=1.0):
     """Assignments of a year, of which a contact keeps the share ``kept`` of leavers, by first reason; and, by
-    customer, the money that a contact keeps in truth, on average."""
+    customer, the money that a contact keeps in truth, on average. Published risks are ``mistake`` times true.
+    """
     draw, rows, truth = random.Random(seed), [], {}
     for number in range(customers):
         reason, risk = draw.choice(sorted(kept)), draw.uniform(0.05, 0.5)
@@ -36,10 +37,11 @@ def logged(seed, kept, customers=4_000):
         works = kept[reason] * (1 - risk)
         attrited = draw.random() < risk * (1 if control else 1 - works)
         day = MONDAY - timedelta(weeks=16 + number % 60)
-        values = {"reason_group": reason, "risk": risk, "risk_30d": None, "lifecycle_stage": "mature",
+        published = min(0.95, mistake * risk)
+        values = {"reason_group": reason, "risk": published, "risk_30d": None, "lifecycle_stage": "mature",
                   "risk_band": "high", "channel": "phone", "manager_id": "M1",
                   "reached": None, "left_early": None,
-                  "money_at_risk_minor": round(100 * risk * money), "base_minor": 100 * money,
+                  "money_at_risk_minor": round(100 * published * money), "base_minor": 100 * money,
                   "lost_minor": 100 * money * attrited}  # fmt: skip
         assigned = {"customer_id": str(number), "assigned_on": day, "control_group": control}
         rows.append(SimpleNamespace(**assigned, **values, attrited=attrited))
@@ -64,10 +66,10 @@ def test_what_outcomes_taught_keeps_more_where_the_settings_are_wrong(settings):
 
 
 def test_the_value_is_right_on_average_whatever_was_expected(settings):
-    """What both policies expect is wrong; those contacted by one alone keep what they keep in truth."""
+    """Risks are published twice too high; those contacted by one alone keep what they do in truth."""
     errors, spreads = [], []
     for seed in range(6):
-        rows, truth = logged(seed, {"salary": 0.6, "outflow": 0.0}, 2_500)
+        rows, truth = logged(seed, {"salary": 0.6, "outflow": 0.0}, 2_500, 1.9)
         one, other = (policies.response_by(name, settings, rows, MONDAY) for name in policies.POLICIES)
         gains = policies._gains(settings, rows, one, other)
         cost = settings.profit.call_cost / settings.profit.margin
@@ -80,6 +82,24 @@ def test_the_value_is_right_on_average_whatever_was_expected(settings):
         errors.append(float(gains.sum()) - right)
         spreads.append(float(gains.std()) * len(gains) ** 0.5)
     assert abs(sum(errors)) < 3 * sum(spread**2 for spread in spreads) ** 0.5
+
+
+def test_a_policy_is_measured_by_what_it_had_learnt_before(settings, monkeypatch):
+    rows, _ = logged(1, {"salary": 0.8, "outflow": -0.2}, 600)
+    learnt_by, measured = [], []
+
+    def learn(_policy, _settings, _rows, day):
+        learnt_by.append(day)
+        return policies.learnt_response(settings, [], day)
+
+    monkeypatch.setattr(policies, "response_by", learn)
+    gains = policies._gains
+    monkeypatch.setattr(policies, "_gains", lambda s, of, *by: measured.append(of) or gains(s, of, *by))
+    policies.comparison(settings, rows, MONDAY, "learnt")
+    assert len(measured) == 3
+    assert sum(map(len, measured)) == 600
+    for day, of_period in zip(learnt_by[::2], measured, strict=True):
+        assert all(day <= row.assigned_on for row in of_period)
 
 
 @pytest.fixture
