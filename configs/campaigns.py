@@ -60,7 +60,7 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-Name = Annotated[str, Field(min_length=1, max_length=80)]
+Name = Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Names = Annotated[tuple[Name, ...], Field(strict=False, max_length=50)]
 Money = Annotated[float, Field(gt=0, le=MOST)]
 Monday = Annotated[date, BeforeValidator(_day), AfterValidator(_monday)]
@@ -69,8 +69,8 @@ Monday = Annotated[date, BeforeValidator(_day), AfterValidator(_monday)]
 class AudienceRule(_Plain):
     """Whom a campaign is for: who has one of each list's names and reaches each bound; empty fits all.
 
-    ``reasons`` are groups of the reasons shown; ``product_gaps`` are classes that the customer lacks and may
-    be proposed; ``maturing_days``: something falls due within so many days after the Monday.
+    ``product_gaps`` are classes that the customer lacks and may be proposed; ``maturing_days``: something
+    falls due within so many days after the Monday.
     """
 
     segments: Names = ()
@@ -112,14 +112,13 @@ class AudienceRule(_Plain):
 
 
 class Plan(_Plain):
-    """What somebody proposes: whom to contact, how many at most, how, when, and how many not, to compare.
+    """What somebody proposes: whom to contact, how many at most, how and when.
 
-    ``size`` counts customers who are contacted; the control group comes on top. Without a ``control_share``
-    no effect can be measured.
+    ``control_share`` of the audience is kept back on top, to compare: without it no effect can be measured.
     """
 
     title: str = Field(min_length=1, max_length=120)
-    rule: AudienceRule = AudienceRule()
+    rule: AudienceRule = Field(default_factory=AudienceRule)
     size: Annotated[int, Field(ge=1, le=LARGEST)]
     channel: ChannelName
     starts_on: Monday

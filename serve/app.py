@@ -21,6 +21,7 @@ from serve.api import (
     alert_feedback,
     announcements,
     branches,
+    campaigns,
     contacts,
     customers,
     exports,
@@ -46,6 +47,7 @@ from serve.http import problems
 from serve.http.edge_middleware import EdgeMiddleware
 from serve.http.openapi import DocumentedApp
 from serve.pages import branch_figures, figures, handovers, lists, outcomes, search, sign_in
+from serve.pages import campaigns as campaign_pages
 from serve.pages import customers as customer_pages
 from serve.pages import former as former_pages
 from serve.pages import status as status_pages
@@ -126,6 +128,7 @@ def _routes() -> list[BaseRoute]:
         former,
         branches,
         figures_api,
+        campaigns,
     )
     for noun in (*people, runs, announcements, exports):
         v1.include_router(noun.router)
@@ -139,6 +142,7 @@ def _routes() -> list[BaseRoute]:
         figures.pages,
         branch_figures.pages,
         handovers.pages,
+        campaign_pages.pages,
         status_pages.pages,
     )
     opened = (runs.probes, reference.router, sign_in.open_pages)

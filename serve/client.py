@@ -25,6 +25,7 @@ from configs.published import Feedback, Outcome
 from serve.api.alert_feedback import AlertPrecision, FeedbackRecorded, RecordedFeedback
 from serve.api.announcements import Announcements
 from serve.api.branches import Branches, BranchSummary
+from serve.api.campaigns import CampaignAnswer, CampaignCustomers, Campaigns, DecisionName, PlanPreview
 from serve.api.contacts import MOST, BatchAnswer, ContactRecorded, ContactsRecorded, RecordedContacts
 from serve.api.customers import CustomerRisk, CustomersRisk, OptOut
 from serve.api.managers import CommonList, ManagerCustomers, ManagerList, Managers
@@ -137,6 +138,35 @@ class Client:
     def branch(self, branch_id: str, limit: int = 100) -> Iterator[BranchSummary]:
         """The pages of one run."""
         return self._pages(BranchSummary, f"/branches/{_part(branch_id)}/summary", limit=limit)
+
+    def campaigns(self, limit: int = 100) -> Iterator[Campaigns]:
+        """The pages of one run."""
+        return self._pages(Campaigns, "/campaigns", limit=limit)
+
+    def campaign(self, campaign_id: str) -> CampaignAnswer:
+        return self._answer(CampaignAnswer, self._request("GET", f"/campaigns/{_part(campaign_id)}"))
+
+    def preview_campaign(self, plan: Mapping[str, Any]) -> PlanPreview:
+        """``plan``: the fields of Plan in configs/campaigns.py, dates as text."""
+        return self._answer(PlanPreview, self._request("POST", "/campaigns/preview", body=plan))
+
+    def create_campaign(self, key: str, plan: Mapping[str, Any]) -> CampaignAnswer:
+        """After any failure send the same under the same key again."""
+        request = self._request("POST", "/campaigns", body=plan)
+        request.add_header("Idempotency-Key", key)
+        return self._answer(CampaignAnswer, request)
+
+    def decide_campaign(self, campaign_id: str, decision: DecisionName, why: str = "") -> CampaignAnswer:
+        body = {"decision": decision, "why": why}
+        request = self._request("POST", f"/campaigns/{_part(campaign_id)}/approval", body=body)
+        return self._answer(CampaignAnswer, request)
+
+    def campaign_customers(
+        self, campaign_id: str, language: str = "en", limit: int = 100
+    ) -> Iterator[CampaignCustomers]:
+        """The pages of one run: the customers to contact."""
+        address = f"/campaigns/{_part(campaign_id)}/members"
+        return self._pages(CampaignCustomers, address, language=language, limit=limit)
 
     def runs(self) -> Runs:
         return self._answer(Runs, self._request("GET", "/runs"))

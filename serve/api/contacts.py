@@ -17,6 +17,7 @@ from serve.api.requests import (
     BODY,
     GONE_RUN,
     NO_CUSTOMER,
+    UNCHANGED,
     IdempotencyKey,
     OpenedStore,
     PageCursor,
@@ -173,9 +174,7 @@ def record_contact(
     )
 
 
-@router.post(
-    "/contacts/batch", responses=exemplified("record_contacts") | BODY | documented(e404=NO_CUSTOMER)
-)
+@router.post("/contacts/batch", responses=UNCHANGED | BODY | documented(e404=NO_CUSTOMER))
 def record_contacts(sent: ContactBatch, access: Granted, store: OpenedStore) -> ContactsRecorded:
     """Records up to 500 contacts, each once under its own key, and answers each in its place."""
     entries = [entry if isinstance(entry, BatchEntry) else _faults(entry) for entry in sent.contacts]

@@ -60,6 +60,9 @@ _FIGURES = dict.fromkeys(
 _OF_BANK = dict.fromkeys((Role.CRM, Role.HEAD_OFFICE, Role.ANALYST, Role.ADMIN), _ALL)
 _OF_BRANCHES = {**_OF_BANK, Role.BRANCH_HEAD: _BRANCH}
 _BRANCHES: Mapping[Role, Grant] = {**_BUT_MANAGERS, Role.HEAD_OFFICE: _ALL}
+# Campaigns with their counts and effects, in which no customer is; a manager's are those with own customers.
+_OF_CAMPAIGNS = {**_OF_BRANCHES, Role.MANAGER: _OWN}
+_BY_AUTHORS: Mapping[Role, Grant] = {**_BY_BRANCH, Role.HEAD_OFFICE: _ALL}
 
 # Of the routes here nothing is told about a customer, so nobody needs a token.
 PUBLIC = frozenset(
@@ -96,6 +99,12 @@ POLICY: Mapping[str, Rule] = {
     "bank_figures": Rule(_OF_BANK, "read figures"),
     "export_scores": Rule(_BUT_MANAGERS, "export"),
     "export_changes": Rule(_BUT_MANAGERS, "export"),
+    "list_campaigns": Rule(_OF_CAMPAIGNS, "read campaigns"),
+    "one_campaign": Rule(_OF_CAMPAIGNS, "read campaign", "campaign_id"),
+    "preview_campaign": Rule(_BY_AUTHORS, "preview campaign"),
+    "create_campaign": Rule(_BY_AUTHORS, "create campaign"),
+    "decide_campaign": Rule(_BY_AUTHORS, "decide campaign", "campaign_id"),
+    "campaign_customers": Rule(_FOR_ALL, "read list", "campaign_id"),
     "latest_run": Rule(_FIGURES),
     "announcements": Rule(_FIGURES),
     # Pages, which cannot be masked and are therefore not for analysts where they name somebody.
@@ -128,6 +137,13 @@ POLICY: Mapping[str, Rule] = {
     "handovers_page": Rule(_BY_BRANCH, "read handovers", "branch_id"),
     "accept_handover": Rule(_BY_BRANCH, "accept handover", "branch_id"),
     "handover_file": Rule(_BY_BRANCH, "read handovers", "branch_id"),
+    "campaigns_page": Rule(_OF_CAMPAIGNS, "read campaigns"),
+    "campaign_page": Rule(_OF_CAMPAIGNS, "read campaign", "campaign_id"),
+    "new_campaign_page": Rule(_BY_AUTHORS, "preview campaign"),
+    "create_campaign_page": Rule(_BY_AUTHORS, "create campaign"),
+    "decide_campaign_page": Rule(_BY_AUTHORS, "decide campaign", "campaign_id"),
+    "campaign_members_page": Rule(_BY_NAME, "read list", "campaign_id"),
+    "campaign_workbook_file": Rule(_BY_NAME, "read list", "campaign_id"),
     "effect_page": Rule(_FIGURES),
     "model_page": Rule(_FIGURES),
     "status_page": Rule({Role.ADMIN: _NONE}),

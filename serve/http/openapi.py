@@ -23,6 +23,7 @@ TAGS = {
     "contacts": "Outcomes of calls and feedback on alerts, sent by a CRM or fetched back.",
     "managers": "The lists of customers to call this week.",
     "branches": "Branches and what is at stake in them.",
+    "campaigns": "Audiences by rule that a second person approves, and what they achieved.",
     "runs": "The weekly runs, their models, and what was published when.",
     "exports": "Scores in bulk, whole or as changes since an earlier run.",
     "probes": "Whether the service is alive and ready. They need no token.",
@@ -30,12 +31,12 @@ TAGS = {
 ABOUT = {
     "description": "Scores are published once a week, and answered as published. Answers may get more "
     "fields. Once a token is accepted, all have the RateLimit headers that are declared of 4XX, and where "
-    "the run is old Attrition-Warning.",
+    "the run is old Attrition-Warning; each can be a 503, as declared of /readyz. An answer to GET with an "
+    "ETag is a 304 without a body to who sends that as If-None-Match.",
     "contact": {"name": "Whoever runs the service in the bank"},
     "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
 }
 _HEADERS = {
-    "ETag": "The fingerprint of this answer, for If-None-Match.",
     "Attrition-Snapshot-Date": "The Monday that the rows hold for.",
     "Attrition-Run": "The run of the rows: `since` of the next delta.",
     "Attrition-Model": "The model that scored.",
@@ -54,8 +55,6 @@ _REFUSED = "Refused before the route begins; /problems has each kind: " + ", ".j
     f"{status} {kind_of(int(status), '').title.lower()}" for status in COMMON
 )
 _BY_STATUS = {
-    "200": ("ETag",),
-    "304": ("ETag", "Attrition-Warning"),
     "4XX": ("WWW-Authenticate", "Accept", "Retry-After", *_RATE),
     "503": ("Retry-After",),
 }
@@ -88,10 +87,9 @@ def compact(document: Node) -> Node:
         for name, text in _HEADERS.items()
     }
     operations = list(_operations(document))
-    for path, method, operation in operations:
+    for path, _, operation in operations:
         _shorten(operation)
-        held = method == "get" and "security" not in operation
-        operation["responses"] = _joined(operation["responses"], held)
+        operation["responses"] = _joined(operation["responses"])
         _declare_headers(path, operation)
     alone = [operation for *_, operation in operations]
     components["responses"] = dict(_share_errors(alone)) | dict(_share_answers(alone))
@@ -124,6 +122,8 @@ def _schema(schema: Any) -> Any:
         for name, content in schema.items()
         if name != "title" and content is not None
     }
+    if isinstance(text := short.get("description"), str):
+        short["description"] = text.partition("\n\n")[0]  # the rest is for who reads the code
     if "properties" in short:
         short["properties"] = {name: _schema(content) for name, content in short["properties"].items()}
     for name in {"items", "additionalProperties"} & set(short):
@@ -155,7 +155,7 @@ def _shorten(operation: Node) -> None:
             del parameter["required"]
     for response in operation["responses"].values():
         if response["description"] == "Successful Response":
-            response["description"] = "The answer."
+            response["description"] = "OK"
         for kind, content in response.get("content", {}).items():
             content["schema"] = _schema(content["schema"])
             if not content.get("examples", True):
@@ -174,14 +174,14 @@ def _present(schema: Node) -> Node:
     return schema
 
 
-def _joined(responses: Node, held: bool) -> Node:
-    """The responses of a route, with one in place of all that every route refuses alike.
+def _joined(responses: Node) -> Node:
+    """The responses of a route, with one in place of all that every route behind a token refuses alike.
 
-    ``held`` says that an answer which the caller has already is not sent again.
+    That each of them can be a 304 or a 503 the document says at its head.
     """
-    left_out = {*COMMON} if held else {*COMMON, "304"}
-    others = {status: response for status, response in responses.items() if status not in left_out}
     refused = next((responses[status] for status in ("422", *COMMON) if status in responses), None)
+    left_out = {*COMMON, "304"} | ({"503"} if refused else set())
+    others = {status: response for status, response in responses.items() if status not in left_out}
     return others | ({"4XX": refused | {"description": _REFUSED}} if refused else {})
 
 
@@ -189,9 +189,7 @@ def _declare_headers(path: str, operation: Node) -> None:
     for status, response in operation["responses"].items():
         names: tuple[str, ...] = _BY_STATUS.get(status, ())
         if status == "200":
-            names = names if "security" not in operation else ()
-            names = names if "304" in operation["responses"] else names[1:]  # without ETag
-            names += _OF_EXPORTS if "/exports/" in path else ()
+            names = _OF_EXPORTS if "/exports/" in path else ()
         if names:
             response["headers"] = {
                 name: {"$ref": f"#/components/headers/{PREFIXES.sub('', name)}"} for name in names
@@ -199,7 +197,7 @@ def _declare_headers(path: str, operation: Node) -> None:
 
 
 def _share_errors(operations: Iterable[Node]) -> Iterator[tuple[str, Node]]:
-    """Errors and the answer without a body, by status; in their place stands a reference.
+    """Errors, by status; in their place stands a reference.
 
     The description of a status names all its kinds, of which /problems has the words; so the example of one
     that tells of places in the request is enough.
@@ -308,7 +306,7 @@ def _shared(places: list[tuple[str, Any, Any]], kind: str) -> Iterator[tuple[str
     """
     times = Counter(_text(container[at]) for _, container, at in places)
     names: dict[str, str] = {}
-    for name, container, at in places:
+    for name, container, at in sorted(places, key=lambda place: -times[_text(place[1][place[2]])]):
         content, text = container[at], _text(container[at])
         if times[text] < 2:
             continue

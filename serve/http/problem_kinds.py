@@ -103,6 +103,13 @@ _KINDS = (
         "GET /v1/branches lists the branches; docs/figures.md says what each content needs.",
     ),
     Kind(
+        "unknown-campaign",
+        404,
+        "Unknown campaign",
+        "There is no campaign of this number, or the caller does not reach it.",
+        "GET /v1/campaigns lists the campaigns within reach.",
+    ),
+    Kind(
         "unknown-run",
         404,
         "Unknown run",
@@ -150,6 +157,20 @@ _KINDS = (
         "Idempotency key used for something else",
         "An entry under this key is recorded already, and it differs from the one sent.",
         "Send this entry under a key of its own; only the very same one may be sent again.",
+    ),
+    Kind(
+        "own-campaign",
+        409,
+        "Approval by its author",
+        "Whoever proposed a campaign can neither approve nor refuse it.",
+        "Ask a second person, or withdraw it.",
+    ),
+    Kind(
+        "campaign-decided",
+        409,
+        "Campaign already decided about",
+        "The state of the campaign, which `detail` names, does not allow this decision.",
+        "GET /v1/campaigns/{campaign_id} shows the state and who decided.",
     ),
     Kind(
         "run-gone",

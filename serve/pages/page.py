@@ -204,6 +204,7 @@ def places(caller: Caller) -> list[tuple[str, str]]:
         ("branches_page", "nav.branches", "/branches", caller.role is not Role.BRANCH_HEAD),
         ("bank_page", "nav.bank", "/bank", True),
         ("branch_figures_page", "nav.figures", f"{own_branch}/figures/structure", bool(caller.branch_id)),
+        ("campaigns_page", "nav.campaigns", "/campaigns", True),
         ("effect_page", "nav.effect", "/effect", True),
         ("model_page", "nav.model", "/model", caller.role not in (Role.MANAGER, Role.BRANCH_HEAD)),
         ("status_page", "nav.status", "/status", True),
@@ -212,11 +213,13 @@ def places(caller: Caller) -> list[tuple[str, str]]:
 
 
 def place_of(path: str) -> str:
-    """The path in the navigation under which a page belongs: contents of a branch or the bank have one."""
+    """The path in the navigation under which a page belongs: contents of a branch or the bank have one,
+    and so have campaigns.
+    """
     branch, figures, _ = path.partition("/figures/")
     if figures:
         return f"{branch}/figures/structure"
-    return "/bank" if path.startswith("/bank/") else path
+    return next((place for place in ("/bank", "/campaigns") if path.startswith(f"{place}/")), path)
 
 
 def no_such_page(request: Request, error: Any) -> Response:

@@ -138,6 +138,13 @@ def campaign_of(connection: Connection, campaign_id: str, scope: Scope = EVERYTH
     return campaign
 
 
+def checked(session: ReadSession, plan: Plan) -> Plan:
+    """A plan as ``create`` would keep it. Raises CampaignError for one that it would refuse."""
+    plan = _within(plan, session.scope)
+    _check(session, plan)
+    return plan
+
+
 def _within(plan: Plan, scope: Scope) -> Plan:
     """The plan for what the scope reaches. Raises CampaignError for more."""
     if scope.reach is Reach.ALL:
@@ -153,7 +160,8 @@ def _within(plan: Plan, scope: Scope) -> Plan:
 def _check(session: ReadSession, plan: Plan) -> None:
     monday, run = session.run.snapshot_date, session.run
     for kind, name, names in unknown_names(session, plan.rule):
-        raise CampaignError(f"rule.{kind}", f"unknown {kind} {name!r}. {did_you_mean(name, names)}")
+        field = "branches" if kind == "branch" else f"{kind}s"
+        raise CampaignError(f"rule.{field}", f"unknown {kind} {name!r}. {did_you_mean(name, names)}")
     if not run.has_money and (plan.rule.least_aum or plan.rule.least_money_at_risk):
         raise CampaignError("rule", "this bank counts customers and has no amounts. Leave them out.")
     if plan.ends_on <= monday:
@@ -201,7 +209,7 @@ def _require(connection: Connection, campaign: Campaign, *states: str, verb: str
 
 def _words(why: str) -> str:
     words = " ".join(why.split())
-    if not 0 < len(words) <= LONGEST_WHY:
+    if not 0 < len(words) <= LONGEST_WHY or not words.isprintable():
         raise CampaignError("why", f"say why, in 1 to {LONGEST_WHY} characters.")
     return words
 

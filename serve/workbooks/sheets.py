@@ -17,6 +17,7 @@ from configs.published import (
     OUTCOMES,
     Maturity,
     PastContact,
+    Profile,
     Run,
     Score,
     risk_name,
@@ -133,7 +134,7 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
                lambda row: words(f"list.part.{row.part}")),
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.score.customer_id),
-        *_of_person(words, rows),
+        *person_columns(words, [row.profile for row in rows]),
         Column(*(tier if context.run.has_money else stage), "wrapped", 11,
                lambda row: _tier_and_stage(context, row.score)),
         Column("aum", words("column.aum"), "money", 11, lambda row: row.score.aum_minor / 100),
@@ -145,9 +146,9 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
                lambda row: row.score.money_at_risk_minor / 100),
         Column("why", words("column.why"), "wrapped", 52, lambda row: _why(context, row)),
         Column("maturing", words("column.maturing", days=AHEAD_DAYS), "wrapped", 34,
-               lambda row: _maturing(context, row.profile.maturities)),
+               lambda row: maturing_in_words(context, row.profile.maturities)),
         Column("contact", words("column.contact"), "wrapped", 12,
-               lambda row: _contact(context, row.last_contact, row.follow_up_on)),
+               lambda row: last_contact_in_words(context, row.last_contact, row.follow_up_on)),
         Column("next_step", words("column.next_step"), "wrapped", 25,
                lambda row: words.either(row.decision.next_step_en, row.decision.next_step_zh) or ""),
         Column("how", words("policy.how"), "wrapped", 17,
@@ -164,9 +165,9 @@ def _columns(context: Context, call_list: CallList, rows: Sequence[ListRow]) -> 
     return _filled(context, columns)
 
 
-def _of_person(words: Wording, rows: Sequence[ListRow]) -> list[Column]:
-    """Name and telephone, each where anybody on the list has one."""
-    names, phones = [row.profile.name for row in rows], [row.profile.phone for row in rows]
+def person_columns(words: Wording, profiles: Sequence[Profile]) -> list[Column]:
+    """Name and telephone of a row's profile, each where anybody has one."""
+    names, phones = [profile.name for profile in profiles], [profile.phone for profile in profiles]
     columns = [
         Column("person", words("column.name"), "id", fitted(names, 10, 26), lambda row: row.profile.name),
         Column("phone", words("column.phone"), "id", fitted(phones, 12, 20), lambda row: row.profile.phone),
@@ -200,7 +201,7 @@ def _why(context: Context, row: ListRow) -> str:
     return "\n".join(lines)
 
 
-def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
+def maturing_in_words(context: Context, maturities: Sequence[Maturity]) -> str:
     words = context.words
     money = words.money
     named, others = maturities[:MATURITIES], maturities[MATURITIES:]
@@ -211,7 +212,7 @@ def _maturing(context: Context, maturities: Sequence[Maturity]) -> str:
     return "\n".join(lines)
 
 
-def _contact(context: Context, last: PastContact | None, follow_up_on: date | None) -> str:
+def last_contact_in_words(context: Context, last: PastContact | None, follow_up_on: date | None) -> str:
     """Day, channel and outcome of the last contact, without what nobody noted, and the follow-up agreed."""
     if last is None:
         return context.words("contact.none")

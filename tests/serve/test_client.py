@@ -71,6 +71,22 @@ def test_a_contact_and_an_opt_out(client):
     assert client.withdraw_opt_out("c1").opted_out_since is None
 
 
+@pytest.mark.usefixtures("published")
+def test_a_campaign(client, address, token_of):
+    plan = {"title": "Roll over", "size": 2, "channel": "message", "starts_on": "2026-11-23",
+            "ends_on": "2026-12-21", "control_share": 0.2}  # fmt: skip
+    assert client.preview_campaign(plan).fits == 5
+    made = client.create_campaign("k1", plan)
+    assert client.create_campaign("k1", plan) == made == client.campaign(made.campaign_id)
+    assert [one.state for page in client.campaigns() for one in page.campaigns] == ["draft"]
+    with pytest.raises(ProblemError, match=r"409: campaign .* was proposed by the crm, who cannot approve"):
+        client.decide_campaign(made.campaign_id, "approve")
+    office = Client(address, lambda: token_of("head_office"), tries=1)
+    assert office.decide_campaign(made.campaign_id, "approve").decided[0].by == "the head_office"
+    assert office.decide_campaign(made.campaign_id, "withdraw", "not now").why == "not now"
+    assert [page.matching for page in client.campaign_customers(made.campaign_id)] == [0]
+
+
 def test_publications_are_followed_by_a_cursor(client, published, publish_run):
     (first,) = client.announcements()
     assert [one.data.run_id for one in first.announcements] == ["run-1"]

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -15,9 +15,11 @@ import pytest
 from fastapi import Response
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
-from sqlalchemy import insert
+from openpyxl import load_workbook
+from sqlalchemy import insert, update
 
 from configs.branch_rows import BranchFigures, FormerCustomer, Handover, TierWatch
+from configs.campaigns import LEFT_OUT
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, RunExtras
 from serve.api.export_formats import COLUMNS
@@ -54,14 +56,24 @@ MANAGERS = {"M1": "B1", "M2": "B1", "M3": "B2"}
 BRANCHES = ("B1", "B2")
 TAKERS = {"B1": "M2", "B2": "M3"}  # of the customers in nobody's charge, whom M9 left
 CONTENT = Movement(5, (1, 2))
+# Campaigns by number: the branches of the rule, customers to contact, and one who is kept back.
+CAMPAIGNS = {
+    "C-all": ((), ("own-M1-a", "own-M2-a", "own-M3-a", "own-B1-o"), "own-M1-b"),
+    "C-B1": (("B1",), ("own-M2-b",), "own-B1-o"),
+    "C-B2": (("B2",), ("own-M3-b",), "own-M3-a"),
+}
+KEPT_BACK = {"own-M1-b"}  # in no campaign's list at all
 CLAIMS = {Role.MANAGER: {"manager_id": "M1"}, Role.BRANCH_HEAD: {"branch_id": "B1"}}
 # What a path or a body can name: own, foreign, unknown and malformed.
 IDS = {
     "customer_id": [*OF, EXCLUDED, "unknown", " a", "x" * 65, "\x00", "own-M3-a'--"],
     "manager_id": [*MANAGERS, "unknown", " a", "x" * 65, "M3'--"],
     "branch_id": ["B1", "B2", "unknown", " a", "x" * 65, "B2'--"],
+    "campaign_id": [*CAMPAIGNS, "unknown", " a", "x" * 65, "C-B2'--"],
     "run_id": ["run-1", "run-2", "latest", "unknown", " a", "x" * 65, "run-1'--"],
 }
+PLAN = {"title": "A plan", "size": 2, "channel": "phone", "starts_on": "2026-11-23", "ends_on": "2026-12-21",
+        "control_share": 0.2}  # fmt: skip
 MALFORMED = {" a", "x" * 65, "\x00"}
 BODIES = {
     "customers_risk": lambda number: {"customer_ids": [number]},
@@ -70,7 +82,12 @@ BODIES = {
         "contacts": [{"key": secrets.token_urlsafe(9), **BODIES["record_contact"](number)}]
     },
     "record_feedback": lambda _: {"feedback": "useful", "manager_id": "M1"},
+    "preview_campaign": lambda _: PLAN,
+    "create_campaign": lambda _: PLAN,
+    "decide_campaign": lambda _: {"decision": "withdraw", "why": "to try it"},
 }
+OF_NOBODY = {"preview_campaign", "create_campaign"}  # whose body names no customer
+DECIDED = {"decide_campaign", "decide_campaign_page"}
 QUERIES = {
     "handover_file": {"manager": "M9"},
     "export_changes": {"since": "run-1", "format": "csv"},
@@ -115,6 +132,8 @@ def publish(settings, make_run, make_score, make_lists):
                 keys = [{"branch_id": branch, "from_manager_id": "M9"} for branch in BRANCHES]
                 by = {"run_id": "run-2", "accepted_by": "somebody", "accepted_at": datetime(2026, 11, 17)}
                 connection.execute(insert(tables.handover_acceptances), [key | by for key in keys])
+                for number, (branches, to_contact, kept_back) in CAMPAIGNS.items():
+                    keep_campaign(connection, number, branches, to_contact, kept_back)
 
     return publish
 
@@ -138,6 +157,26 @@ def client(service, store_url, publish):
     publish(store_url)
     with TestClient(create_app(service), follow_redirects=False) as client:
         yield client
+
+
+def keep_campaign(connection, number, branches, to_contact, kept_back):
+    """A campaign that was sent with the second run."""
+    monday = date(2026, 11, 16)
+    plan = PLAN | {"starts_on": monday, "ends_on": monday + timedelta(weeks=8)}
+    row = {"campaign_id": number, "idempotency_key": number, "rule": json.dumps({"branches": branches}),
+           "author": "somebody", "created_at": datetime(2026, 11, 12), "approved_by": "another",
+           "approved_at": datetime(2026, 11, 13), "sent_on": monday, "run_id": "run-2",
+           "sent": json.dumps({"contact": len(to_contact), "control": 1, "lasting_control": 0,
+                               "left_out": {"opted_out": 1}})}  # fmt: skip
+    connection.execute(insert(tables.campaigns).values(row | plan))
+    of_member = {"campaign_id": number, "until": monday + timedelta(weeks=14), "tier": "affluent",
+                 "lifecycle_stage": "mature", "reason_group": "", "risk_band": "high", "risk": 0.4,
+                 "money_at_risk_minor": 1, "expected_value_minor": 1}  # fmt: skip
+    for rank, name in enumerate(to_contact, start=1):
+        who = {"customer_id": name, "arm": "contact", "rank": rank}
+        connection.execute(insert(tables.campaign_members).values(of_member | who))
+    who = {"customer_id": kept_back, "arm": "control"}
+    connection.execute(insert(tables.campaign_members).values(of_member | who))
 
 
 def watches(known):
@@ -172,7 +211,8 @@ def asked(client, name, headers, more=None):
     (route,) = (one for one in iter_route_contexts(client.app.routes) if one.name == name)
     (method,) = route.methods
     path = route.path.replace("{content}", "load" if route.path.startswith("/v1/") else "satisfaction")
-    (part,) = re.findall(r"{(\w+)}", path) or ["customer_id" if name in BODIES else ""]
+    of_body = "customer_id" if name in BODIES.keys() - OF_NOBODY else ""
+    (part,) = re.findall(r"{(\w+)}", path) or [of_body]
     answers = {}
     for number in IDS.get(part, [""]):
         answers[number] = client.request(
@@ -183,6 +223,9 @@ def asked(client, name, headers, more=None):
             data=FORMS[name](client, number, headers) if name in FORMS else None,
             headers=headers | {"Idempotency-Key": sha256(repr((number, headers)).encode()).hexdigest()},
         )
+        if name in DECIDED:
+            with client.app.state.store.write() as connection:
+                connection.execute(update(tables.campaigns).values(withdrawn_at=None, withdrawn_by=None))
     return answers
 
 
@@ -200,7 +243,22 @@ def handover_form(client, _number, headers):
     return {"seal": seal, "manager": "M9"}
 
 
-FORMS = {"record_outcome": outcome_form, "accept_handover": handover_form}
+def plan_form(client, _number, headers):
+    seal = client.app.state.forms.seal(SEALED, headers["Cookie"].partition("=")[2])
+    return {"seal": seal, "plan": json.dumps(PLAN), "key": secrets.token_urlsafe(16)}
+
+
+def decision_form(client, _number, headers):
+    seal = client.app.state.forms.seal(SEALED, headers["Cookie"].partition("=")[2])
+    return {"seal": seal, "decision": "withdraw", "why": "to try it"}
+
+
+FORMS = {
+    "record_outcome": outcome_form,
+    "accept_handover": handover_form,
+    "create_campaign_page": plan_form,
+    "decide_campaign_page": decision_form,
+}
 
 
 def told(response):
@@ -233,6 +291,7 @@ def own_of(role):
         customers
         | {Role.MANAGER: {"M1"}, Role.BRANCH_HEAD: {"M1", "M2"}}.get(role, {*MANAGERS})
         | ({"B1"} if role is Role.BRANCH_HEAD else {"B1", "B2"})
+        | {Role.MANAGER: {"C-all"}, Role.BRANCH_HEAD: {"C-all", "C-B1"}}.get(role, {*CAMPAIGNS})
         | ({EXCLUDED} if role in (Role.CRM, Role.ADMIN) else set())
     )
 
@@ -290,7 +349,9 @@ def foreign_is_as_unknown(answers, name, role):
         # Nobody calls who is excluded, so no outcome is recorded.
         own = own if name != "correction_page" else set()  # no entry is named
         own -= {EXCLUDED} if name in ("record_outcome", "record_feedback") else set()
-        for number in (set(OF) | set(MANAGERS) | {EXCLUDED, *BRANCHES}) & set(answers):
+        if name in DECIDED and role is Role.BRANCH_HEAD:  # reads it, and decides about the own branch's alone
+            assert answers.pop("C-all").status_code == (403 if name == "decide_campaign" else 422)
+        for number in (set(OF) | set(MANAGERS) | {EXCLUDED, *BRANCHES, *CAMPAIGNS}) & set(answers):
             assert bool(told(answers[number])) == (number in own), number
             assert number in own or shape(answers[number]) == unknown, number
     for number in set(answers) & MALFORMED:
@@ -303,7 +364,30 @@ def foreign_is_as_unknown(answers, name, role):
 def declared(world):
     """Every name of a field in the API's document."""
     document = json.dumps(world.get("/openapi.json").json()["components"]["schemas"])
-    return set(re.findall(r'"(\w+)": {', document)) | {*COLUMNS, *HANDED_OVER, "too_new", "owner"}
+    return set(re.findall(r'"(\w+)": {', document)) | {*COLUMNS, *HANDED_OVER, *LEFT_OUT, "too_new", "owner"}
+
+
+def test_a_campaign_shows_its_own_customers_to_who_is_in_charge_and_nobody_who_is_kept_back(world, bearer):
+    """Whoever could call does not learn who is in a control group."""
+    shown = {
+        Role.MANAGER: {"own-M1-a"},
+        Role.BRANCH_HEAD: {"own-M1-a", "own-M2-a", "own-B1-o"},
+        Role.CRM: {"own-M1-a", "own-M2-a", "own-M3-a", "own-B1-o"},
+    }
+    for role, names in shown.items():
+        head = bearer(role, **CLAIMS.get(role, {}))
+        for path in ("/v1/campaigns/C-all/members", "/campaigns/C-all/members"):
+            answer = world.get(path, headers=head)
+            assert set(CUSTOMER.findall(answer.text)) == names, (role, path)
+            assert names.isdisjoint(KEPT_BACK)
+        assert world.get("/v1/campaigns/C-all/members", headers=head).json()["matching"] == len(names)
+        book = load_workbook(io.BytesIO(world.get("/campaigns/C-all/workbook", headers=head).content))
+        cells = {cell.value for row in book.worksheets[0].iter_rows() for cell in row}
+        assert {cell for cell in cells if CUSTOMER.fullmatch(str(cell))} == names
+        for path in ("/campaigns", "/campaigns/C-all", "/v1/campaigns", "/v1/campaigns/C-all"):
+            assert not CUSTOMER.search(world.get(path, headers=head).text), path
+    pseudonyms = world.get("/v1/campaigns/C-all/members", headers=bearer("analyst")).json()["customers"]
+    assert len({one["customer_id"] for one in pseudonyms}) == 4
 
 
 def test_a_page_of_no_run_or_of_a_nul_is_unknown_in_either_database(world, bearer):

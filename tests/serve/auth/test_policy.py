@@ -44,6 +44,13 @@ OF_BRANCHES = {
     *("list_branches", "branch_summary"),
 }
 
+# Campaigns with their counts and effects, and what authors do; their customers are on routes of their own.
+OF_CAMPAIGNS = {"list_campaigns", "one_campaign", "campaigns_page", "campaign_page"}
+OF_AUTHORS = {
+    *("preview_campaign", "create_campaign", "decide_campaign"),
+    *("new_campaign_page", "create_campaign_page", "decide_campaign_page"),
+}
+
 
 @pytest.mark.parametrize("name", POLICY)
 def test_nobody_sees_farther_than_the_role(name):
@@ -52,7 +59,7 @@ def test_nobody_sees_farther_than_the_role(name):
     most |= {Role.BRANCH_HEAD: {Reach.BRANCH, Reach.NONE}, Role.MANAGER: {Reach.OWN, Reach.NONE}}
     most |= {Role.HEAD_OFFICE: {Reach.NONE}}
     for role, grant in POLICY[name].grants.items():
-        if name in OF_BRANCHES and role in (Role.ANALYST, Role.HEAD_OFFICE):
+        if name in OF_BRANCHES | OF_CAMPAIGNS | OF_AUTHORS and role in (Role.ANALYST, Role.HEAD_OFFICE):
             assert grant.reach is Reach.ALL  # no customer is in them
         elif role is Role.ANALYST:
             assert grant.reach is Reach.NONE or {"customer_id", "name"} <= grant.masked
@@ -72,7 +79,8 @@ REFUSED = {
     Role.HEAD_OFFICE: {
         name
         for name, rule in POLICY.items()
-        if any(grant.reach is not Reach.NONE for grant in rule.grants.values()) and name not in OF_BRANCHES
+        if any(grant.reach is not Reach.NONE for grant in rule.grants.values())
+        and name not in OF_BRANCHES | OF_CAMPAIGNS | OF_AUTHORS
     }
     | {"status_page"},
     Role.MANAGER: {
@@ -83,7 +91,7 @@ REFUSED = {
         *("common_workbook_file", "branch_workbook_file", "branch_watched"),
         *("branch_watched_page", "common_watched_page", "branch_former"),
         *("branch_former_page", "common_former_page"),
-        *(OF_BRANCHES | {"branch_portfolio_page"}),
+        *(OF_BRANCHES | OF_AUTHORS | {"branch_portfolio_page"}),
         *("handovers_page", "accept_handover", "handover_file"),
     },
     Role.ANALYST: {
@@ -102,6 +110,7 @@ REFUSED = {
         *("handovers_page", "accept_handover", "handover_file"),
         *("branch_portfolio_page", "manager_watched_page", "branch_watched_page", "common_watched_page"),
         *("manager_former_page", "branch_former_page", "common_former_page"),
+        *(OF_AUTHORS | {"campaign_members_page", "campaign_workbook_file"}),
     },
 }
 

@@ -36,6 +36,7 @@ from serve.store.contacts import Author, Contact
 from serve.store.store import Store, keep_figures
 from tests.serve.branch_contents import branch_figures
 from tests.serve.conftest import published_run
+from tests.serve.pages.sent_campaign import keep_campaign
 
 MONDAYS = tuple(date(2026, 9, 28) + timedelta(weeks=k) for k in range(8))
 MONDAY = MONDAYS[-1]
@@ -181,6 +182,7 @@ def publish(store: Store, settings: Lists, audit_key: bytes) -> None:
             contact = Contact(f"key-of-{number}", number, manager, served, outcome, f"says {EVIL}", at)
             contacts.record(connection, contact, Author(f"the {manager}", audit_key))
         trial.write_result(connection, MONDAY, EFFECT)
+        keep_campaign(connection, run(len(MONDAYS) - 1))
         keep_alarms(connection, ALARMS)
         for command in COMMANDS:
             command_runs.write(connection, command)

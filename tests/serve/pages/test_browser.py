@@ -36,6 +36,10 @@ ROLES = {
     "head_office": {"role": "head_office"},
     "admin": {"role": "admin"},
 }
+PLAN = (
+    "title=Roll+over&stages=mature&size=5&channel=phone&control_share=20"
+    "&starts_on=2026-11-23&ends_on=2026-12-21"
+)
 PAGES = [
     ("manager", "/lists/M1"),
     ("manager", "/lists/M1?band=high&sort=aum"),
@@ -53,6 +57,11 @@ PAGES = [
     ("branch_head", "/branches/B1/figures/movement"),
     ("branch_head", "/branches/B1/figures/products"),
     ("branch_head", "/branches/B1/portfolio?tier=wealth"),
+    ("head_office", "/campaigns"),
+    ("head_office", "/campaigns/new?title=&size=x"),
+    ("branch_head", f"/campaigns/new?{PLAN}"),
+    ("branch_head", "/campaigns/C1"),
+    ("manager", "/campaigns/C1/members"),
     ("head_office", "/bank"),
     ("head_office", "/bank/structure"),
     ("head_office", "/branches/B1/figures/satisfaction"),

@@ -17,6 +17,7 @@ PAGES = (
     "/branches/B1/list",
     "/branches/B1/handovers", "/bank",
     "/bank/structure", "/branches/B1/figures/load", "/branches/B1/portfolio",
+    "/campaigns", "/campaigns/new", "/campaigns/C1", "/campaigns/C1/members",
     "/effect", "/model", "/status", "/lists/none", "/customers/a%20b",
 )  # fmt: skip
 STARTS = {
@@ -128,7 +129,7 @@ def test_a_page_that_refuses_keeps_the_navigation_and_leads_onwards(manager, pat
     manager.get("/lists/M1")
     answer = manager.get(path, headers={"Accept": "text/html"})
     assert answer.status_code == status
-    places = ["/lists/M1", "/lists/M1/customers", "/effect"]
+    places = ["/lists/M1", "/lists/M1/customers", "/campaigns", "/effect"]
     assert re.findall(r'<li><a href="([^"]+)"', answer.text) == places
     assert ">Go to My list<" in answer.text
 

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from configs.alarms import KINDS as ALARMS
+from configs.campaigns import LEFT_OUT, STATES
 from configs.codes import DECISIONS, EXCLUSION_CODES
 from configs.list_settings import CHANNELS
 from configs.published import ALERT_FEEDBACK, OUTCOMES, STAGES, Change, ListPart, Reason, Strength
@@ -44,6 +45,9 @@ CODES = {
     "channel_contact": CHANNELS,
     "effect.policy": ("learnt", "settings"),
     "policy.rests_on": RESTS_ON,
+    "campaign.state": STATES,
+    "campaign.channel": CHANNELS,
+    "campaign.left_out": LEFT_OUT,
     "list.part": get_args(ListPart),
     "list.risk": get_args(Label.model_fields["definition"].annotation),
 }
@@ -52,6 +56,7 @@ OPEN_CODES = ("tier.", "channel.", "purpose.", "contact.", "outcome.answered", "
 # Keys that are put together from a part that says what happened.
 COMPOSED = (
     "satisfaction.message.",
+    "campaign.",
     "satisfaction.field.",
     "satisfaction.dimension.",
     "assistant.",
