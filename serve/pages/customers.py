@@ -56,8 +56,8 @@ def customer_page(
     """Everything the run says about one customer."""
     with asked_run(access, run) as session:
         score, watch = session.customer(customer_id), watch_of(session, customer_id)
-        if not isinstance(score, Score) and (unscored := watch or former_of(session, customer_id)):
-            return _unscored_page(request, access, session, unscored, saved)
+        if not isinstance(score, Score) and (row := former_of(session, customer_id) or watch):
+            return _unscored_page(request, access, session, row, saved)
         if score is None:
             raise HTTPException(404)
         if isinstance(score, Exclusion):
@@ -104,30 +104,34 @@ def customer_page(
 
 
 def _unscored_page(
-    request: Request, access: Access, session: ReadSession, row: TierWatch | FormerCustomer, saved: str
+    request: Request, access: Access, session: ReadSession, row: FormerCustomer | TierWatch, saved: str
 ) -> Response:
-    """A customer outside the cohort whose tier falls, or who left: the form and the contacts beside it."""
+    """A customer outside the cohort who left, or whose tier falls: the form and the contacts beside it."""
     zone, words = request.app.state.settings.time_zone, Wording(language_of(request))
-    rows = _contact_rows(session, access, row.customer_id, None, words, zone)
-    if isinstance(row, TierWatch):
-        page, path = words("watched.heading"), watched_path(row)
-        texts = words("nav.watched"), watch_in_words(row, session.run, words), words("watched.unscored")
+    watch = watch_of(session, row.customer_id)
+    tier_falls = watch_in_words(watch, session.run, words) if watch else ""
+    if isinstance(row, FormerCustomer):
+        heading, path, note = words("former.heading"), former_path(row), words("former.unscored")
+        sections = [(words("nav.former"), former_in_words(row, session, words))]
     else:
-        page, path = words("former.heading"), former_path(row)
-        texts = words("nav.former"), former_in_words(row, session, words), words("former.unscored")
+        heading, path, note = words("watched.heading"), watched_path(row), words("watched.unscored")
+        sections = []
+    contacted = _contact_rows(session, access, row.customer_id, None, words, zone)
     return show_run(
         request,
         "unscored_customer.html",
         session,
         customer_id=row.customer_id,
-        row=row,
-        page=page,
-        texts=texts,
+        manager_id=row.manager_id,
+        tier=watch.tier if watch else "",
+        heading=heading,
+        sections=[*sections, *([(words("nav.watched"), tier_falls)] if watch else [])],
+        note=note,
         saved=saved if saved in SAVED else "",
         form=blank(session, access, row, zone),
         opted_out=contacts.opted_out_since(session.connection, row.customer_id) is not None,
         list_path=path,
-        contacts=rows[:CONTACTS],
+        contacts=contacted[:CONTACTS],
     )
 
 
