@@ -63,6 +63,18 @@ def test_who_left_with_how_much_where_to_and_why(former_on: Any) -> None:
     assert (row["reached_on"], row["kept_off"], row["returned"]) == (date(2024, 3, 1), "", None)
 
 
+def test_another_manager_is_a_reason_once_the_bank_knows(former_on: Any) -> None:
+    first = {"from_on": date(2020, 1, 6), "manager_id": "M1", "branch_id": "B1", "to_on": date(2024, 1, 15)}
+    second = {"from_on": date(2024, 1, 15), "manager_id": "M2", "branch_id": "B1", "to_on": None}
+    monday = LEFT + 4 * WEEK
+    for known_on, reason in ((monday - timedelta(days=1), "manager"), (monday, "")):
+        handed = [first, second | {"known_on": known_on}]
+        ((row),) = former_on(monday, monday, **life(assignments=handed))
+        assert row["reason"] == reason
+    ((row),) = former_on(monday, monday, **life(assignments=[second]))
+    assert row["reason"] == ""  # the first manager of all is no change
+
+
 def test_nobody_is_gone_before_it_has_lasted(former_on: Any) -> None:
     # LEFT and the four Mondays after it: the Monday before the last knows nothing.
     assert not former_on(LEFT + 3 * WEEK, LEFT + 3 * WEEK, **life())
@@ -86,6 +98,8 @@ def test_who_comes_back_has_half_of_it_for_five_mondays(former_on: Any) -> None:
     assert former_on(date(2024, 4, 29), date(2024, 4, 29), **whole)
     assert not former_on(date(2024, 5, 6), date(2024, 5, 6), **whole)
     assert former_on(date(2024, 5, 6), date(2024, 5, 6), **little)
+    visit = life(held("demand", came, 435_000), held("demand", date(2024, 4, 24), 100_000))
+    assert former_on(date(2024, 5, 27), date(2024, 5, 27), **visit)
     # The horizon of 13 weeks and four more have passed after 17 weeks, not after 16.
     ((early), (late)) = (former_on(monday, monday + k * WEEK, **whole) for k in (16, 20))
     assert [row["returned"] for row in (*early, *late)] == [None, True]
