@@ -1,5 +1,6 @@
 """Campaigns that are approved and due are sent, each in one transaction: once and whole."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from configs.call_lists import Assignment
 from configs.campaigns import Campaign
 from configs.errors import ConfigError
+from configs.files import whole_folder
 from pipeline.campaigns.audience import AudienceFacts, members_of
 from pipeline.campaigns.effect import campaign_figures
 from pipeline.context import Context
@@ -23,6 +25,7 @@ from serve.store.audience import audience
 from serve.store.contacts import Author
 from serve.store.read_session import ReadSession, find
 from serve.store.store import Store
+from serve.workbooks.campaign import write_campaign
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Sending:
 
 
 def send_due(bank: Context, ingested: Ingested) -> list[Sending]:
-    """Send what is approved and due on the Monday of the served run.
+    """Send what is approved and due on the Monday of the served run, and make the workbooks anew.
 
     A campaign without anybody to contact is not sent and stays approved. Raises ConfigError where anybody
     could work out its control group.
@@ -52,6 +55,7 @@ def send_due(bank: Context, ingested: Ingested) -> list[Sending]:
             _check_salt(bank, waiting)
             days, numbers = contact_days(ingested, bank.settings.lists, monday), newest_numbers(ingested)
             sendings = [_send(bank, store, campaign, days, numbers) for campaign in waiting]
+        _write_workbooks(bank, store)
         counts["sent"] = sum(bool(sending.contacts) for sending in sendings)
         counts["contacts"] = sum(sending.contacts for sending in sendings)
     return sendings
@@ -123,3 +127,25 @@ def _check_salt(bank: Context, waiting: tuple[Campaign, ...]) -> None:
             f"lists.salt is empty, so that anybody can work out the control group of campaign {measured[0]}. "
             f"Set it in configs/banks/{bank.settings.bank}/bank.toml, to what `openssl rand -hex 16` prints."
         )
+
+
+def _write_workbooks(bank: Context, store: Store) -> None:
+    """The workbooks of each campaign that runs, made anew: without who opted out since.
+
+    Those of one that has ended or was withdrawn go.
+    """
+    with store.at_run() as session:
+        running = [
+            campaign
+            for campaign in campaign_sending.sent(session.connection)
+            if campaign.state(session.run.snapshot_date) == "sent"
+        ]
+        terms = session.list_terms()
+        for campaign in running:
+            with whole_folder(bank.home.campaigns / campaign.campaign_id) as draft:
+                if terms:
+                    write_campaign(draft, session, campaign, terms)
+    names = {campaign.campaign_id for campaign in running}
+    for folder in bank.home.campaigns.glob("*") if bank.home.campaigns.is_dir() else ():
+        if folder.name not in names:
+            shutil.rmtree(folder)

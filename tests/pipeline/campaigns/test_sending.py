@@ -1,6 +1,6 @@
 """Campaigns from approval to effect over a store by hand: sent once, quiet on the lists, measured."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from pipeline.lists.decisions import choose
 from pipeline.lists.households import with_households
 from serve.store import audit, campaign_members, campaign_sending, campaigns, contacts, renumbering, tables
 from serve.store.contacts import Author
-from serve.store.store import Store
+from serve.store.store import Store, keep_figures
 from tests.serve.conftest import a_score, published_run
 
 MONDAY, WEEK = date(2026, 3, 2), timedelta(weeks=1)
@@ -208,6 +208,26 @@ def test_a_crash_half_way_leaves_nothing_and_the_next_sending_is_whole(bank, mon
             bank.send()
     assert bank.members(name) == {}
     assert bank.send() == [(name, 4)]
+
+
+def test_workbooks_hold_whom_readers_see_and_go_when_it_is_withdrawn(bank):
+    bank.publish(run_id="run-2")
+    with bank.store.write() as connection:
+        keep_figures(connection, "run-2", "terms", asdict(bank.settings.list_terms))
+    name = bank.propose(control_share=0.0)
+    bank.send()
+    folder = bank.context.home.campaigns / name
+    in_charge = folder / "manager_M1.xlsx"
+    first = in_charge.read_bytes()
+    bank.send()
+    assert in_charge.read_bytes() == first
+    bank.opt_out(bank.readers(name)[0])
+    bank.send()
+    assert in_charge.read_bytes() != first
+    with bank.store.append() as connection:
+        campaigns.withdraw(connection, name, Author("Li Na", None), "no")
+    bank.send()
+    assert not folder.exists()
 
 
 def test_two_sendings_at_once_send_once(bank, monkeypatch):

@@ -60,3 +60,5 @@ def test_the_weekly_run_sends_and_a_later_one_measures(tmp_path):
     assert all(row.attrited == (left[row.customer_id] == 1) for row in filled if row.arm != "left_out")
     # Thirty days of outcome and a week's lead have passed: lists may hold the members again.
     assert not [each for of in lists for each in of.decisions if each.decision == "in_campaign"]
+    files = {path.name for path in (bank.home.campaigns / name).glob("*.xlsx")}
+    assert any(file.startswith("manager_") for file in files)
