@@ -47,6 +47,7 @@ class Assigned:
     early: float
     without: float
     answered_now: float
+    movable: float | None = None
     channel: str = "phone"
     reached: bool = False
     attrited: bool | None = None

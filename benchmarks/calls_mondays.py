@@ -133,4 +133,5 @@ def score_of(row: Mapping[str, Any]) -> Score:
         row["risk_60d"],
         row["risk_90d"],
         segment=row["segment"],
+        movable=row["movable"],
     )

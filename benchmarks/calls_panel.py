@@ -192,6 +192,7 @@ def row_of(one: Score, day: date) -> dict[str, Any]:
         "risk_30d": one.risk_30d,
         "risk_60d": one.risk_60d,
         "risk_90d": one.risk_90d,
+        "movable": one.movable,  # a score that is told another risk has another (configs.response)
     }
 
 

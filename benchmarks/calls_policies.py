@@ -21,12 +21,12 @@ from benchmarks.calls_lives import LEARNT
 from benchmarks.calls_mondays import Chances, Monday, Panel, World
 from configs.call_lists import Assignment, CallList, Week
 from configs.published import Score
-from configs.response import Response
+from configs.response import Response, movable_share
 from configs.settings import Settings
 from pipeline.demo_bank import parameters as p
 from pipeline.lists.call_lists import costs_of
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import learnt_response
+from pipeline.lists.responses import learnt_response
 
 Floats = NDArray[np.float64]
 WARM_UP = p.CALL_WEEKS + 1  # weeks before the evaluated ones in which lists that do not learn begin
@@ -186,9 +186,21 @@ class Life:
             else:
                 risk = float(late[k])
                 at_risk = round(one.money_at_risk_minor / max(one.risk, 1e-9) * risk)
-                risks = {"risk_30d": min(float(early[k]), risk), "risk_60d": risk, "risk_90d": risk}
-                scores.append(replace(one, money_at_risk_minor=at_risk, risk_band=bands.of(risk), **risks))
+                known = self._true_risks(one, min(float(early[k]), risk), risk)
+                scores.append(replace(one, money_at_risk_minor=at_risk, risk_band=bands.of(risk), **known))
         return scores
+
+    def _true_risks(self, one: Score, early: float, late: float) -> dict[str, float]:
+        """The true risks, that of 60 days between the others where ours is, and what is movable then."""
+        predicted, timing = one.risks(90), self._settings.response.timing
+        later = max(predicted[90] - predicted[30], 1e-9)
+        middle = early + (late - early) * (predicted[60] - predicted[30]) / later
+        risks = {30: early, 60: middle, 90: late}
+        true = {"risk_30d": early, "risk_60d": middle, "risk_90d": late}
+        if one.movable is None:
+            return true
+        still = one.movable / max(movable_share(predicted, timing, 0.0), 1e-9)  # of money on its way
+        return true | {"movable": still * movable_share(risks, timing, 0.0)}
 
     def _follow(
         self, monday: Monday, lists: Sequence[CallList], chances: Chances, left: NDArray[np.int64]
@@ -241,6 +253,7 @@ class Life:
             one.risk_band,
             one.manager_id,
             one.aum_minor,
+            movable=one.movable,
             chance=float(chances.late[left, k]),
             early=float(chances.early[left, k]),
             without=float(chances.late[left, k]),
@@ -296,6 +309,6 @@ def learnt(settings: Settings, rows: Sequence[Assigned], monday: date) -> Respon
 
 def _ordered(scores: Sequence[Score], value: Floats) -> list[Score]:
     """Scores with ``value`` as money at risk and no risk, so that a list is filled in its order alone."""
-    bare = {"risk_30d": None, "risk_60d": None, "risk_90d": 0.0}
+    bare = {"risk_30d": None, "risk_60d": None, "risk_90d": 0.0, "movable": None}
     minor = np.rint(value).astype(np.int64).tolist()
     return [replace(one, money_at_risk_minor=money, **bare) for one, money in zip(scores, minor, strict=True)]

@@ -29,8 +29,9 @@ from pipeline.artefacts import Home
 from pipeline.ingest.ingest import ingest
 from pipeline.lists.call_lists import week_of
 from pipeline.lists.decisions import choose
-from pipeline.lists.experiment import learnt_response, observed_rows, outcomes
+from pipeline.lists.experiment import observed_rows, outcomes
 from pipeline.lists.reached import reached
+from pipeline.lists.responses import learnt_response
 from pipeline.scoring.reasons import Models
 from pipeline.scoring.score import read_managers, score
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_partition
@@ -223,7 +224,7 @@ def in_order(world: World, now: Known) -> list[Score]:
         "random": lambda _: chance.random(),
     }[world.way]
     ranked = sorted(now.scores[world.tag], key=order)
-    bare = {"risk_30d": None, "risk_60d": None, "risk_90d": 0.0}
+    bare = {"risk_30d": None, "risk_60d": None, "risk_90d": 0.0, "movable": None}
     return [replace(one, money_at_risk_minor=place, **bare) for place, one in enumerate(ranked)]
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from configs.errors import did_you_mean
 from configs.published import Score
 from configs.reason_groups import GROUPS
-from configs.strict import Amount, Count, Listed, Named, Place, Sentences, Share, Strict
+from configs.strict import Amount, Count, Listed, Named, Place, Sentences, Share, Strict, Weeks
 
 ChannelName = Literal["phone", "message", "visit", "offer"]
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
@@ -72,6 +72,23 @@ class Channel(Strict):
     def cost_of_one(self, call_cost: float) -> float:
         """Base currency."""
         return call_cost * self.places if self.cost is None else self.cost
+
+
+class ResponseSettings(Strict):
+    """What is believed of a contact before outcomes, and how fast outcomes change it; docs/lists.md.
+
+    ``timing``: what a contact does to who leaves by the horizons of 30, 60 and 90 days, relative to the
+    others. ``decided_share``: whoever has this share of AUM less than on average in the last weeks is
+    decided. ``group_spread``: standard deviation of the share kept between reasons, between risk bands and
+    between stages. ``half_life_weeks``: an outcome loses half of its weight in so many.
+    ``harm_probability``: from this probability of harm on nobody is disturbed.
+    """
+
+    timing: Annotated[Listed[Annotated[float, Field(ge=0, le=1)]], Field(min_length=3, max_length=3)]
+    decided_share: Share
+    group_spread: Annotated[float, Field(gt=0, le=1)]
+    half_life_weeks: Weeks
+    harm_probability: Annotated[float, Field(ge=0.5, lt=1)]
 
 
 class Lists(Strict):

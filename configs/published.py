@@ -70,6 +70,8 @@ class Score:
     ``risk_own`` is that within ``Run.horizon_days`` where those are neither 30, 60 nor 90.
     ``risk_change`` is that of ``risk``, None for who was not in the cohort of the run compared with.
     ``contact_due_on`` is by the service standard, before the Monday where it is overdue; None: none is due.
+    ``movable`` is the part of the leaving that a contact could still change (``configs.response``), None in
+    runs of before it was reckoned.
     """
 
     customer_id: str
@@ -97,6 +99,7 @@ class Score:
     segment: str = ""  # empty where the bank has none
     household_id: str | None = None
     contact_due_on: date | None = None
+    movable: float | None = None
 
     def risks(self, horizon_days: int) -> dict[int, float]:
         """The probability by horizon in days, the shortest first, without the horizons that are not known.

@@ -3,12 +3,12 @@
 models/response.py learns it from the control group and outcomes; lists, campaigns and pages read it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import erf, sqrt
 from typing import Any, Literal, get_args
 
-from configs.published import Score
+from configs.published import HORIZONS, Score
 
 # The finest level whose evidence moves an estimate away from the setting.
 RestsOn = Literal["setting", "everybody", "reason", "risk", "stage"]
@@ -54,7 +54,7 @@ class Response:
     setting: float
     cells: Mapping[Cell, Estimate] = field(default_factory=dict)
     channels: Mapping[str, float] = field(default_factory=lambda: {"phone": 1.0})
-    harm_probability: float = 0.95
+    harm_probability: float = 0.9
 
     def share_kept(self, score: Score, channel: str = "phone") -> float:
         """The share of the customer's money at risk that a contact is expected to keep; below 0: harm."""
@@ -93,15 +93,43 @@ class Response:
 
     def _of(self, score: Score) -> Estimate:
         reason = score.reasons[0].group if score.reasons else ""
-        cell = (reason, score.risk_band, score.lifecycle_stage)
+        return self.estimate((reason, score.risk_band, score.lifecycle_stage))
+
+    def estimate(self, cell: Cell) -> Estimate:
+        """What is believed of a cell: of itself, or of the next larger one with an estimate."""
         known = (self.cells.get(cell[:size]) for size in range(len(cell), -1, -1))
         return next((estimate for estimate in known if estimate), self.overall)
 
 
 def movable(score: Score) -> float:
-    """The share of a customer's leaving that a contact could still change.
+    """The part of the customer's leaving that a contact could still change."""
+    return 1 - score.risk if score.movable is None else score.movable
 
-    A contact moves the odds, so it does less the surer somebody is to leave: Δp ≈ share · p · (1 − p), the
-    slope of the logistic curve.
+
+def movable_share(risks: Mapping[int, float], timing: Sequence[float], decided: float) -> float:
+    """The part of somebody's leaving that a contact could still change, between 0 and 1.
+
+    Of ``risks`` by horizon in days, the shortest first, each period's part counts by its ``timing``: whoever
+    leaves within 30 days has mostly decided, and a contact is forgotten by who leaves in the third month. In
+    each a contact moves the odds, so it does less the surer somebody is to leave then: Δh ≈ share · h · (1 −
+    h), the slope of the logistic curve. A single horizon says nothing of when. ``decided``, from 0 to 1, is
+    how far the money is on its way already.
+
+    >>> round(movable_share({30: 0.2, 90: 0.5}, (0.2, 1.0, 0.5), 0.0), 4)  # (0.04 · 0.8 + 0.15 · 0.625) / 0.5
+    0.2515
     """
-    return 1 - score.risk
+    whole, before, moved = max(risks.values()), 0.0, 0.0
+    if whole <= 0:
+        return 0.0
+    for days, risk in risks.items():
+        weight = 1.0 if len(risks) == 1 else timing[HORIZONS.index(days)]
+        part = max(risk - before, 0.0)
+        moved += weight * part * (1 - part / (1 - before)) if before < 1 else 0.0
+        before = max(risk, before)
+    return moved / whole * (1 - decided)
+
+
+def movable_early(risk_30d: float, movable: float, timing: Sequence[float]) -> float:
+    """The probability of leaving within 30 days that a contact could still take away; all in all it could
+    take away ``movable``."""
+    return min(timing[0] * risk_30d * (1 - risk_30d), movable)

@@ -14,7 +14,7 @@ from configs.dates import Timeline
 from configs.feature_settings import FeatureSettings
 from configs.figures import Figures
 from configs.gates import Gates, Monitoring
-from configs.list_settings import Lists
+from configs.list_settings import Lists, ResponseSettings
 from configs.mail import Mail
 from configs.next_steps import NextSteps
 from configs.products import ProductSettings
@@ -48,6 +48,7 @@ NOT_IN_MODELS = NOT_IN_RUNS | {
     "figures",
     "next_steps",
     "products",
+    "response",
     "segments",
     "service_standards",
     "win_back",
@@ -251,6 +252,7 @@ class Settings(Strict):
     segments: Segments
     service_standards: Listed[ServiceStandard]
     profit: Profit
+    response: ResponseSettings
     promotion: Promotion
     monitoring: Monitoring
     card: Card

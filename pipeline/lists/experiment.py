@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import isfinite, nan
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,25 +12,26 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from configs.call_lists import CallList
-from configs.response import Response
 from configs.settings import Settings
-from models import experiment, response
+from models import experiment
 from models.experiment import Experiment
 from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.gates.sources import data_through
 from pipeline.ingest.renumbered import newest_numbers
+from pipeline.lists import responses
 from pipeline.lists.reached import reached_within
+from pipeline.lists.responses import early_outcomes
 from pipeline.scoring.score import Publication
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
 from serve.store import assignments
+from serve.store.assignments import EARLY, OUTCOME
 from serve.store.read_session import served
 from serve.store.store import Store
 
 LOOK_BACK = timedelta(weeks=104)  # older assignments say little of today's calls, and would fill the memory
-OUTCOME = ("attrited", "base_minor", "lost_minor", "reached")
 RATE_WEEKS = 13  # the present rate of new assignments is that of the last quarter
 
 
@@ -39,14 +40,15 @@ class Effect:
     """The effect of calls as known before one Monday; the store does not hold it before ``write_effect``.
 
     ``observed`` are outcomes by the Monday of their assignments and customer_id, empty for a Monday whose
-    outcomes in the store are not known after all; ``rows`` are all assignments with them. ``newest`` is the
-    latest Monday of a run: estimates as of a later day are mistaken. ``figures`` count the assignments of the
-    Monday itself too.
+    outcomes in the store are not known after all; ``early`` likewise, who left within 30 days. ``rows`` are
+    all assignments with both. ``newest`` is the latest Monday of a run: estimates as of a later day are
+    mistaken. ``figures`` count the assignments of the Monday itself too.
     """
 
     as_of: date
     newest: date
     observed: Mapping[date, Mapping[str, Mapping[str, Any]]]
+    early: Mapping[date, Mapping[str, bool]]
     rows: tuple[Any, ...]
     figures: Mapping[str, Any]
 
@@ -60,8 +62,10 @@ def estimate_effect(
         last, current = assignments.latest_result(connection), served(connection)
     newest = max(monday, current.snapshot_date) if current else monday
     observed = follow_up(bank, tables, (monday, newest), rows, last, progress)
+    reach = data_through(tables, monday), has_changed(tables, last)
+    early = early_outcomes(bank, tables, rows, reach, progress)
     of_monday = tuple(row for row in rows if row.assigned_on == monday)
-    rows = tuple(with_known_outcome(row, observed) for row in rows if row.assigned_on < monday)
+    rows = tuple(with_known_outcome(row, observed, early) for row in rows if row.assigned_on < monday)
     if bank.settings.label.definition == "delivered":  # whoever gets no label is waited for in vain
         closes = bank.settings.label.timeline
         known = {*with_outcome(bank.settings, tables, {row.assigned_on for row in rows}, monday)}
@@ -72,7 +76,7 @@ def estimate_effect(
             or (row.assigned_on in known and row.attrited is not None)
         )
     result = figures(bank.settings, (*rows, *of_monday), monday) | {"seen": tables.as_of(monday)}
-    return Effect(monday, newest, observed, rows, result)
+    return Effect(monday, newest, observed, early, rows, result)
 
 
 def with_assignments(
@@ -80,7 +84,7 @@ def with_assignments(
 ) -> Effect:
     """The effect as it is published with ``lists``: their own assignments are among those that wait."""
     rows = assignments.rows_of(publication.run, publication.scores, lists)
-    waiting = (SimpleNamespace(**row, **dict.fromkeys(OUTCOME)) for row in rows)
+    waiting = (SimpleNamespace(**row, **dict.fromkeys((*OUTCOME, EARLY))) for row in rows)
     known = figures(settings, (*effect.rows, *waiting), effect.as_of)
     return replace(effect, figures={**effect.figures, **known})
 
@@ -90,6 +94,9 @@ def write_effect(connection: Connection, effect: Effect) -> None:
     for day, observed in effect.observed.items():
         assignments.clear(connection, day)
         assignments.fill(connection, day, observed)
+    for day, left_early in effect.early.items():
+        assignments.clear(connection, day, [EARLY])
+        assignments.fill(connection, day, {name: {EARLY: left} for name, left in left_early.items()})
     assignments.remove_results_after(connection, effect.newest)
     assignments.write_result(connection, effect.as_of, effect.figures)
 
@@ -119,7 +126,7 @@ def follow_up(
     """
     monday, newest = mondays
     end = data_through(tables, monday)
-    changed = last is not None and last.get("seen") != tables.as_of(date.fromisoformat(last["as_of"]))
+    changed = has_changed(tables, last)
     known = {row.assigned_on for row in rows if row.attrited is not None}
     waiting = {row.assigned_on for row in rows if row.attrited is None or row.reached is None}
     due = with_outcome(bank.settings, tables, sorted(waiting | (known if changed else set())), end)
@@ -133,12 +140,23 @@ def follow_up(
     return {day: {} for day in sorted(too_early)} | known_outcomes
 
 
-def with_known_outcome(row: Any, observed: Mapping[date, Mapping[str, Mapping[str, Any]]]) -> Any:
-    """The assignment with its outcome as known now; without one where it is not known after all."""
-    if row.assigned_on not in observed:
-        return row
-    outcome = observed[row.assigned_on].get(row.customer_id, dict.fromkeys(OUTCOME))
-    return SimpleNamespace(**row._asdict() | outcome)
+def has_changed(tables: Ingested, last: Mapping[str, Any] | None) -> bool:
+    """True where the tables no longer show what the last estimate saw."""
+    return last is not None and last.get("seen") != tables.as_of(date.fromisoformat(last["as_of"]))
+
+
+def with_known_outcome(
+    row: Any,
+    observed: Mapping[date, Mapping[str, Mapping[str, Any]]],
+    early: Mapping[date, Mapping[str, bool]] = MappingProxyType({}),
+) -> Any:
+    """The assignment with its outcomes as known now; without one where it is not known after all."""
+    day, outcome = row.assigned_on, dict[str, Any]()
+    if day in observed:
+        outcome |= observed[day].get(row.customer_id, dict.fromkeys(OUTCOME))
+    if day in early:
+        outcome[EARLY] = early[day].get(row.customer_id)
+    return SimpleNamespace(**row._asdict() | outcome) if outcome else row
 
 
 def outcomes(home: Home, day: date, reached: Container[str] = ()) -> dict[Any, dict[Any, Any]]:
@@ -153,13 +171,6 @@ def outcomes(home: Home, day: date, reached: Container[str] = ()) -> dict[Any, d
     money = {"base_minor": base.astype(np.int64), "lost_minor": lost.astype(np.int64)}
     met = {"reached": [name in reached for name in labels["customer_id"]]}
     return pd.DataFrame({"attrited": attrited} | money | met, index=labels["customer_id"]).to_dict("index")
-
-
-def learnt_response(settings: Settings, rows: Sequence[Any], monday: date) -> Response:
-    """The response learnt from the assignments whose outcome was known by ``monday``."""
-    matured = [row for row in rows if settings.label.timeline(row.assigned_on).matured(monday)]
-    learnt = response.learn(observed_rows(matured), settings.profit, settings.lists.min_group)
-    return replace(learnt, channels=settings.lists.responses)
 
 
 def observed_rows(rows: Sequence[Any]) -> Experiment:
@@ -212,7 +223,7 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
         "power": power,
         "by_reason": _groups(observed, "reason", least, share),
         "by_manager": _groups(observed, "manager", least, share),
-        "response": response.learn(observed, settings.profit, least).figures(),
+        "response": responses.figures(responses.learn(settings, rows, as_of)),
     }
 
 

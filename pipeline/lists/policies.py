@@ -20,8 +20,9 @@ from configs.people import name_of, same_person
 from configs.published import Reason, Score
 from configs.response import Response
 from configs.settings import Settings
+from models.response import effects, policy_value
 from pipeline.context import Context
-from pipeline.lists.experiment import learnt_response
+from pipeline.lists.responses import learnt_response
 from pipeline.training.promotion import BY_THE_FIGURES, audit_log
 from serve.store import assignments
 from serve.store.audit import entries
@@ -32,7 +33,6 @@ POLICIES = ("learnt", "settings")
 COMPARED, APPROVED, BACK = "policy compared", "policy approved", "policy rolled back"
 PERIOD = 26 * WEEK  # in which a policy is judged by what it had learnt before
 LOOK_BACK = 104 * WEEK
-Z = 1.959964  # two-sided 95%
 
 
 def policies_at(connection: Connection, monday: date) -> list[str]:
@@ -74,8 +74,7 @@ def comparison(settings: Settings, rows: Sequence[Any], monday: date, champion: 
             gains.append(_gains(settings, of_period, by[challenger], by[champion]))
         first += PERIOD
     gained = np.concatenate(gains) if gains else np.zeros(0)
-    value = float(gained.sum())
-    spread = Z * float(np.sqrt(len(gained)) * gained.std(ddof=1)) if len(gained) > 1 else 0.0
+    value = policy_value(gained)
     differing = int((gained != 0).sum())
     return {
         "as_of": monday.isoformat(),
@@ -84,8 +83,8 @@ def comparison(settings: Settings, rows: Sequence[Any], monday: date, champion: 
         "unit": settings.base_currency if settings.counts == "money" else "customers",
         "known": len(known),
         "differing": differing,
-        "difference": [round(value), round(value - spread), round(value + spread)],
-        "objections": _objections(settings, differing, value + spread),
+        "difference": [round(bound) for bound in value],
+        "objections": _objections(settings, differing, value.high),
     }
 
 
@@ -204,18 +203,6 @@ def _at_risk(settings: Settings, rows: Sequence[Any]) -> NDArray[np.float64]:
     return np.array(at_risk, dtype=np.float64)
 
 
-def effects(
-    listed: NDArray[np.bool_],
-    propensity: NDArray[np.float64],
-    outcome: NDArray[np.float64],
-    without: NDArray[np.float64],
-    kept: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """What a contact kept, per assignment: noisy, but right on average (Robins, Rotnitzky and Zhao 1994)."""
-    error = outcome - np.where(listed, without - kept, without)
-    return kept + np.where(listed, -error / propensity, error / (1 - propensity))
-
-
 def _contacted(rows: Sequence[Any], net: NDArray[np.float64]) -> NDArray[np.bool_]:
     """The half of each Monday's assignments in whose case a policy expects most, as far as that is not
     negative; the first by number in a tie."""
@@ -244,4 +231,5 @@ def _score_of(settings: Settings, row: Any) -> Score:
         reasons,
         risk_30d=row.risk_30d,
         risk_90d=row.risk,
+        movable=row.movable,
     )

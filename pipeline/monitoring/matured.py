@@ -28,7 +28,7 @@ from pipeline.gates.sources import data_through
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.progress import log
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
-from pipeline.snapshots.labelled import with_outcome
+from pipeline.snapshots.labelled import at_horizon, with_outcome
 from pipeline.tables import Ingested
 from serve.store.predictions import PREDICTION, listed_between, predictions
 from serve.store.store import Store
@@ -61,7 +61,7 @@ def count_matured(context: Context, tables: Ingested, as_of: date, progress: Pro
     runs, known = _newest_runs(context.home), data_through(tables, as_of)
     counted: dict[Path, dict[str, Any]] = {}
     for days in context.settings.label.horizons:
-        settings = _at_horizon(context.settings, days)
+        settings = at_horizon(context.settings, days)
         matured = {*with_outcome(settings, tables, [run.snapshot_date for run in runs], known)}
         runs_matured = [run for run in runs if run.snapshot_date in matured]
         due = [run for run in runs_matured if _due(context, tables, run, days, known)]
@@ -83,7 +83,7 @@ def keep_again(context: Context, tables: Ingested, monday: date, progress: Progr
     matured = [
         days
         for days in context.settings.label.horizons
-        if with_outcome(_at_horizon(context.settings, days), tables, [monday], end)
+        if with_outcome(at_horizon(context.settings, days), tables, [monday], end)
     ]
     for days in matured:
         keep_matured(_count(context, tables, runs, days, end, progress))
@@ -195,18 +195,13 @@ def _outcomes(
     context: Context, tables: Ingested, mondays: list[date], days: int, known: date, progress: Progress
 ) -> dict[date, "pd.Series[Any]"]:
     """By Monday whether each customer was gone at the end of the window of so many days, by customer_id."""
-    settings = _at_horizon(context.settings, days)
+    settings = at_horizon(context.settings, days)
     kind = "labels" if days == context.settings.label.horizon_days else f"labels_{days}d"
     build_outcomes(settings, context.home, tables, mondays, known, progress, kind)
     return {
         monday: read_partition(context.home, kind, [monday]).set_index("customer_id")["attrited"]
         for monday in mondays
     }
-
-
-def _at_horizon(settings: Settings, days: int) -> Settings:
-    """The settings with this as the longest horizon."""
-    return settings.model_copy(update={"label": settings.label.model_copy(update={"horizon_days": days})})
 
 
 def _standing_share(

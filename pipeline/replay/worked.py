@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.call_lists import Assignment, CallList, Week
-from configs.response import Response
 from configs.settings import Settings
 from pipeline.lists.call_lists import RECENT, costs_of, least_value
 from pipeline.lists.decisions import choose
 from pipeline.lists.households import with_households
 from pipeline.lists.reached import reached
+from pipeline.lists.responses import start_of
 from pipeline.scoring.score import Publication
 from pipeline.tables import Ingested
 
@@ -49,7 +49,7 @@ def worked_lists(
     week = Week(
         monday,
         settings.label.weeks_to_close,
-        Response(settings.profit.success_rate, channels=lists.responses),
+        start_of(settings),
         reached=called,
         last_occasion=publication.last_occasion,
         least_value_minor=least_value(settings),

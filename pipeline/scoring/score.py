@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Maturity, Reason, Run, Score, risk_name
+from configs.response import movable_share
 from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
 from models.severity import money_at_risk
@@ -20,6 +21,7 @@ from pipeline.scoring.occasions import last_occasion
 from pipeline.scoring.profiles import maturities
 from pipeline.scoring.reasons import (
     CustomerChange,
+    CustomerFacts,
     Models,
     changes,
     due_figures,
@@ -70,7 +72,7 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     reasons = reasons_in_words(about, scored.contributions.values, as_of, settings.lists.reasons)
     households = household_of(tables, as_of)
     scores = _scores(
-        settings, eligible, scored, reasons, changes(about, models, frame, scored, home), households
+        settings, eligible, scored, about, reasons, changes(about, models, frame, scored, home), households
     )
     exclusions = _exclusions(tables, cohort)
     run = _run(settings, tables, models, as_of, len(scores), exclusions)
@@ -101,12 +103,16 @@ def _scores(
     settings: Settings,
     eligible: pd.DataFrame,
     scored: Scored,
+    about: CustomerFacts,
     reasons: Sequence[tuple[Reason, ...]],
     changed: Sequence[CustomerChange],
     households: Mapping[str, str],
 ) -> tuple[Score, ...]:
     average, present = np.asarray(eligible["aum_base"]), np.asarray(eligible["aum"])
     money = money_at_risk(scored.risks[:, -1], scored.share, average, present)
+    horizons, response = settings.label.horizons, settings.response
+    fallen = np.nan_to_num(1 - about.figures("aum_ratio_4w"))
+    on_the_way = np.clip(fallen / response.decided_share, 0, 1)
     if settings.counts == "customers":
         present, money = np.zeros_like(present), np.zeros_like(money)
     return tuple(
@@ -125,15 +131,17 @@ def _scores(
             risk_change=change.risk,
             changes=change.items,
             household_id=households.get(row["customer_id"]),
-            **{risk_name(days): risk for days, risk in zip(settings.label.horizons, risks, strict=True)},
+            movable=movable_share(dict(zip(horizons, risks, strict=True)), response.timing, way),
+            **{risk_name(days): risk for days, risk in zip(horizons, risks, strict=True)},
         )
-        for row, risks, aum, at_risk, of_customer, change in zip(
+        for row, risks, aum, at_risk, of_customer, change, way in zip(
             eligible.to_dict("records"),
             scored.risks.tolist(),
             present.tolist(),
             money.tolist(),
             reasons,
             changed,
+            on_the_way.tolist(),
             strict=True,
         )
     )

@@ -38,6 +38,11 @@ def labelled_mondays(tables: Ingested, label: Label, data_through: date) -> froz
     return frozenset(EPOCH + timedelta(days=day) for day in days)
 
 
+def at_horizon(settings: Settings, days: int) -> Settings:
+    """The settings with this as the longest horizon."""
+    return settings.model_copy(update={"label": settings.label.model_copy(update={"horizon_days": days})})
+
+
 def label_counts(home: Home, mondays: Iterable[date]) -> dict[str, int]:
     """Cohort customers without a label, and labels of others, over all these Mondays."""
     counts = {"unlabelled": 0, "outside": 0}

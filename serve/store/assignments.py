@@ -15,10 +15,12 @@ from configs.published import Run, Score
 from serve.store import tables
 from serve.store.rows import dump
 
+OUTCOME = ("attrited", "base_minor", "lost_minor", "reached")
+EARLY = "left_early"  # an outcome of its own, known before the others
 # The columns that the experiment is estimated from.
 EXPERIMENT = ("customer_id", "assigned_on", "control_group", "manager_id", "reason_group", "risk", "attrited",
-              "base_minor", "lost_minor", "reached", "money_at_risk_minor", "lifecycle_stage",
-              "risk_30d")  # fmt: skip
+              "base_minor", "lost_minor", "reached", "money_at_risk_minor", "lifecycle_stage", "risk_30d",
+              "movable", "channel", "left_early")  # fmt: skip
 
 
 def write(connection: Connection, run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> None:
@@ -48,6 +50,9 @@ def rows_of(run: Run, scores: Iterable[Score], lists: Iterable[CallList]) -> lis
             "risk": score.risk,
             "channel": decision.channel,
             "money_at_risk_minor": score.money_at_risk_minor,
+            "lifecycle_stage": score.lifecycle_stage,
+            "risk_30d": score.risk_30d,
+            "movable": score.movable,
         }
         for call_list in lists
         for decision in call_list.decisions
@@ -86,18 +91,18 @@ def experiment_rows(connection: Connection, since: date = date.min) -> Sequence[
     return connection.execute(query.order_by(assignments.c.customer_id, assignments.c.assigned_on)).all()
 
 
-def clear(connection: Connection, assigned_on: date) -> None:
-    """Takes back the outcomes of one Monday's assignments."""
+def clear(connection: Connection, assigned_on: date, columns: Iterable[str] = OUTCOME) -> None:
+    """Takes back these outcomes of one Monday's assignments."""
     assignments = tables.assignments
-    nothing = {"attrited": None, "base_minor": None, "lost_minor": None, "reached": None}
+    nothing = dict.fromkeys(columns)
     connection.execute(update(assignments).where(assignments.c.assigned_on == assigned_on).values(nothing))
 
 
 def fill(connection: Connection, assigned_on: date, outcomes: Mapping[str, Mapping[str, Any]]) -> int:
     """Writes the outcomes of one Monday's assignments, by customer_id; the number of assignments filled.
 
-    An outcome holds ``attrited``, ``base_minor`` and ``lost_minor``, what left of it, 0 for who stayed, and
-    ``reached``.
+    An outcome holds the columns of OUTCOME, ``lost_minor`` being what left, 0 for who stayed; or one that is
+    known at another time.
     """
     assignments = tables.assignments
     query = select(assignments.c.customer_id).where(assignments.c.assigned_on == assigned_on)

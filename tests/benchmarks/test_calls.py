@@ -34,6 +34,7 @@ def rows_of(name, day, place):
         "tier": "affluent", "lifecycle_stage": "mature", "segment": "", "marketing_opt_out": opted_out,
         "aum_minor": round(money * 100), "money_at_risk_minor": round(without * money * 100),
         "risk_band": "high", "reason_group": "outflow", "risk_30d": without / 4, "risk_60d": without / 2,
+        "movable": None,
         "risk_90d": without, "place": place, "money": money, "harmed": name == "touchy",
         "seen_today": without - called, "seen_harm": without - harmed,
     }  # fmt: skip

@@ -38,8 +38,8 @@ def logged(seed, kept, customers=4_000, mistake=1.0):
         attrited = draw.random() < risk * (1 if control else 1 - works)
         day = MONDAY - timedelta(weeks=16 + number % 60)
         published = min(0.95, mistake * risk)
-        values = {"reason_group": reason, "risk": published, "risk_30d": None, "lifecycle_stage": "mature",
-                  "risk_band": "high", "channel": "phone", "manager_id": "M1",
+        values = {"reason_group": reason, "risk": published, "risk_30d": None, "movable": None,
+                  "lifecycle_stage": "mature", "risk_band": "high", "channel": "phone", "manager_id": "M1",
                   "reached": None, "left_early": None,
                   "money_at_risk_minor": round(100 * published * money), "base_minor": 100 * money,
                   "lost_minor": 100 * money * attrited}  # fmt: skip

@@ -96,7 +96,7 @@ LATER = (
     *(tables.campaign_results, tables.campaign_members, tables.campaigns),
 )
 OF_CALLS = {
-    "assignments": ("lifecycle_stage", "risk_30d", "channel", "left_early", "reached"),
+    "assignments": ("lifecycle_stage", "risk_30d", "movable", "channel", "left_early", "reached"),
     "decisions": ("channel", "rests_on"),
 }
 
@@ -117,7 +117,7 @@ def test_a_store_of_the_first_version_gets_what_it_lacks_and_keeps_its_rows(publ
             connection.execute(text(statement.format(**kinds)))
         outbox.begin(connection, "run-1", LI_LEI, NINE, timedelta())
         connection.execute(text("DROP INDEX scores_of_household"))
-        for name in ("risk_own", "segment", "household_id", "contact_due_on"):
+        for name in ("risk_own", "segment", "household_id", "contact_due_on", "movable"):
             connection.execute(text(f"ALTER TABLE scores DROP COLUMN {name}"))
         connection.execute(text("ALTER TABLE coverage DROP COLUMN asked"))
         for table, names in OF_CALLS.items():
