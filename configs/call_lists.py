@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from configs.published import Decision, Language, Manager, Score
-from configs.response import Response
+from configs.response import Cell, Response
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,11 @@ class Week:
     ``experiment_weeks``: how long an assignment holds, at least. ``reached``: the last day of a contact in
     which the customer was reached, before the Monday. ``last_occasion``: the last day on which something
     came up that ends a cool-down. ``least_value_minor``: what any contact must be expected to keep, and
-    ``costs_minor``, by channel, to pay for itself. ``selected``: who was listed or in the control group the
-    week before. ``assignments``: those made before the Monday that still hold. ``follow_up``: the day on
-    which to call again, of customers with whom that was agreed. ``in_campaign``: the first Monday on which no
-    campaign holds the customer. ``often``: who was contacted as often as lists may.
+    ``costs_minor``, by channel, to pay for itself. ``outcomes``: known ones of listed customers, by cell.
+    ``selected``: who was listed or in the control group the week before. ``assignments``: those made before
+    the Monday that still hold. ``follow_up``: the day on which to call again, of customers with whom that was
+    agreed. ``in_campaign``: the first Monday on which no campaign holds the customer. ``often``: who was
+    contacted as often as lists may.
     """
 
     snapshot_date: date
@@ -114,6 +115,7 @@ class Week:
     last_occasion: Mapping[str, date] = field(default_factory=dict)
     least_value_minor: int = 0
     costs_minor: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[Cell, int] = field(default_factory=dict)
     follow_up: Mapping[str, date] = field(default_factory=dict)
     households: HouseholdFacts = field(default_factory=HouseholdFacts)
     in_campaign: Mapping[str, date] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
 from pipeline.lists.households import with_households
-from pipeline.lists.policies import POLICIES, policies_at, response_by
+from pipeline.lists.policies import POLICIES, outcomes_by_cell, policies_at, response_by
 from pipeline.lists.reached import contact_days, reached
 from pipeline.lists.service import with_contact_due
 from pipeline.progress import log
@@ -56,6 +56,7 @@ def choose_lists(
     least, costs = least_value(bank.settings), costs_of(bank.settings)
     occasions = publication.last_occasion
     week = replace(week, last_occasion=occasions, least_value_minor=least, costs_minor=costs)
+    week = replace(week, outcomes=outcomes_by_cell(bank.settings, rows, monday))
     week = replace(under_newest_numbers(week, newest_numbers(tables)), often=often)
     week = with_households(week, publication.households, lists)
     scores = with_contact_due(bank.settings, tables, publication.scores, monday, week.opted_out)
@@ -202,7 +203,7 @@ def _with_lists(run: Run, week: Week, policy: str) -> Run:
         sorted(week.selected),
         sorted((name, *astuple(assignment)) for name, assignment in week.assignments.items()),
         week.response.figures(),
-        (week.least_value_minor, sorted(week.costs_minor.items())),
+        (week.least_value_minor, sorted(week.costs_minor.items()), sorted(week.outcomes.items())),
         *([sorted(week.follow_up.items())] if week.follow_up else []),
         *([sorted(week.in_campaign.items())] if week.in_campaign else []),
         *([sorted(week.often)] if week.often else []),

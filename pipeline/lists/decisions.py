@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from configs.call_lists import Assignment, CallList, Portfolio, Week, call_list_of, portfolios
 from configs.list_settings import Channel, Lists
 from configs.published import Decision, Manager, Score
+from configs.response import RESTS_ON
 from pipeline.lists.control_group import assignment_of, monday_from
 from pipeline.lists.households import customers_to_call, first_of_each
 from pipeline.lists.places import (
@@ -286,7 +287,7 @@ def _decision(
 ) -> Decision:
     is_new = verdict.decision in ("listed", "held_out") and verdict.why != "follow_up"
     assigned = assignment.assigned_on < week.snapshot_date or is_new
-    portfolio, response = candidates.portfolio, week.response
+    portfolio = candidates.portfolio
     best = next(iter(candidates.options[score.customer_id]), None)
     shown = verdict.option or best
     channel = verdict.option.channel if verdict.option else None
@@ -302,8 +303,20 @@ def _decision(
         verdict.until,
         assignment.assigned_on if assigned else None,
         channel=channel,
-        rests_on=response.rests_on(score, channel or "phone") if channel or is_harm else None,
+        rests_on=_rests_on(score, channel or "phone", week) if channel or is_harm else None,
     )
+
+
+def _rests_on(score: Score, channel: str, week: Week) -> str:
+    """What the expected value rests on, and the known outcomes behind it: "reason 214", or "setting".
+
+    A level that rests on what others of its kind showed, in other cells, is named by the largest with own.
+    """
+    level = week.response.rests_on(score, channel)
+    cell = score.reasons[0].group if score.reasons else "", score.risk_band, score.lifecycle_stage
+    sizes = range(RESTS_ON.index(level) - 1, -1, -1)
+    counted = (f"{RESTS_ON[size + 1]} {count}" for size in sizes if (count := week.outcomes.get(cell[:size])))
+    return next(counted, level)
 
 
 def _rank_key(score: Score, best: Sequence[ChannelOption]) -> tuple[int, float, str]:

@@ -6,6 +6,7 @@ last, and by the first of POLICIES before. A decision holds from the Monday afte
 each Monday that is run again finds the policy that it had.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -18,7 +19,7 @@ from configs.dates import WEEK
 from configs.errors import DataError, did_you_mean
 from configs.people import name_of, same_person
 from configs.published import Reason, Score
-from configs.response import Response
+from configs.response import Cell, Response
 from configs.settings import Settings
 from models.response import effects, policy_value
 from pipeline.context import Context
@@ -51,6 +52,17 @@ def policies_at(connection: Connection, monday: date) -> list[str]:
 def response_by(policy: str, settings: Settings, rows: Sequence[Any], monday: date) -> Response:
     """What contacts do by one policy, from the assignments whose outcome was known by ``monday``."""
     return learnt_response(settings, rows if policy == "learnt" else [], monday)
+
+
+def outcomes_by_cell(settings: Settings, rows: Sequence[Any], monday: date) -> Counter[Cell]:
+    """How many listed customers of each cell have an outcome that was known by ``monday``."""
+    counts = Counter[Cell]()
+    for row in rows:
+        known = row.attrited is not None and settings.label.timeline(row.assigned_on).matured(monday)
+        if known and not row.control_group:
+            cell = row.reason_group, settings.bands.of(row.risk), row.lifecycle_stage or ""
+            counts.update(cell[:size] for size in range(len(cell) + 1))
+    return counts
 
 
 def comparison(settings: Settings, rows: Sequence[Any], monday: date, champion: str) -> dict[str, Any]:

@@ -98,6 +98,9 @@ def test_whom_a_contact_harms_is_left_alone_unless_a_call_was_promised(make_scor
         ("listed", "follow_up", "phone", "risk"),
     ]
     assert found["a"].expected_value_minor == 0
+    known = replace(known, outcomes={(): 900, ("outflow",): 214, ("outflow", "low"): 9})
+    counted = decided(scores, lists, known, 9)
+    assert [each.rests_on for each in counted.values()] == ["reason 214", "setting", "reason 214"]
     aged = replace(known, response=replace(harm, cells={cell: Estimate(-0.1, 0.4, "risk")}))
     assert decided(scores, lists, aged, 9)["a"].decision == "not_paying"
     assert decided(scores, lists, week(lists), 9)["a"].decision == "listed"

@@ -102,6 +102,19 @@ def test_a_policy_is_measured_by_what_it_had_learnt_before(settings, monkeypatch
         assert all(day <= row.assigned_on for row in of_period)
 
 
+def test_outcomes_are_counted_by_cell(settings):
+    rows, _ = logged(1, {"salary": 0.8, "outflow": -0.2}, 900)
+    counts = policies.outcomes_by_cell(settings, rows, MONDAY)
+    listed = [row for row in rows if not row.control_group]
+    assert counts[()] == len(listed)
+    assert counts["salary",] + counts["outflow",] == len(listed)
+    in_cell = [
+        row for row in listed if row.reason_group == "salary" and settings.bands.of(row.risk) == "high"
+    ]
+    assert counts["salary", "high"] == counts["salary", "high", "mature"] == len(in_cell) > 0
+    assert policies.outcomes_by_cell(settings, rows, MONDAY - timedelta(weeks=70)) == {}
+
+
 @pytest.fixture
 def bank(tmp_path, settings, monkeypatch):
     """li is at the keyboard; one run was published, with a year of outcomes behind it."""
