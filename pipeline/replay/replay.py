@@ -4,7 +4,7 @@ Nobody was called in the replay, so nobody was kept; it tells who stood on a lis
 move, and what that took.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -108,17 +108,10 @@ def _result(bank: Context, replay: Replay) -> dict[str, Any]:
             {"part": part} | figures_of_ways(counts_of(part), leavers, label.horizon_days, seed)
             for part in PARTS[:-1]
         ]
+    left = {day: int(left_on(replay, day)["attrited"].sum()) for day in known}
+    names = set(everybody["customer_id"])
     result = {
-        "bank": settings.bank,
-        "title": settings.title,
-        "counts": settings.counts,
-        "base_currency": settings.base_currency,
-        "from": str(replay.mondays[0]),
-        "to": str(replay.mondays[-1]),
-        "first_list": str(evaluated[0][0]),
-        "last_evaluated": str(evaluated[-1][0]),
-        "data_through": str(replay.tables.last_day),
-        "definition": label.definition,
+        **_period(replay, [day for day, _ in evaluated]),
         "reach_weeks": rules.reach_weeks,
         "quiet_weeks": rules.quiet_weeks,
         "leavers": {
@@ -130,21 +123,29 @@ def _result(bank: Context, replay: Replay) -> dict[str, Any]:
         "models": _models(notes),
         **figures,
         "parts": [*parts, {"part": 1.0} | figures],
-        "mondays": by_monday(
-            notes, ways, {day: int(left_on(replay, day)["attrited"].sum()) for day in known}
-        ),
+        "mondays": by_monday(notes, ways, left),
         "branches": by_branch(ways, leavers, _branches(evaluated, ways)),
-        "stories": stories(
-            evaluated,
-            leavers,
-            set(everybody["customer_id"]),
-            ways,
-            rules.reach_weeks,
-            settings.counts == "money",
-        ),
+        "stories": stories(evaluated, leavers, names, ways, rules.reach_weeks, settings.counts == "money"),
         "published_live": compare_published(bank, notes),
     }
     return result if settings.counts == "money" else without_money(result)
+
+
+def _period(replay: Replay, evaluated: Sequence[date]) -> dict[str, Any]:
+    """The bank, the Mondays that are looked at, and what counts as leaving."""
+    settings = replay.context.settings
+    return {
+        "bank": settings.bank,
+        "title": settings.title,
+        "counts": settings.counts,
+        "base_currency": settings.base_currency,
+        "from": str(replay.mondays[0]),
+        "to": str(replay.mondays[-1]),
+        "first_list": str(evaluated[0]),
+        "last_evaluated": str(evaluated[-1]),
+        "data_through": str(replay.tables.last_day),
+        "definition": settings.label.definition,
+    }
 
 
 def _held_out(evaluated: list[tuple[date, Path]], leavers: pd.DataFrame) -> int:
