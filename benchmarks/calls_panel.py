@@ -44,6 +44,7 @@ EVERY = 3  # of the Mondays that the regression learns from
 KEY = b"signs the model that the processes of a benchmark share"
 SEEN = ("today", "harm")  # sets of effects of which the regression learns
 MADE_BY = ("features", "pipeline/demo_bank", "pipeline/scoring", "pipeline/snapshots", "pipeline/training")
+SHAPING = {"label", "cohort", "features", "response", "training", "tiers"}  # settings that scores rest on
 REGRESSION: dict[str, Any] = {
     "objective": "regression", "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 100,
     "feature_fraction": 0.5, "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 10.0, "verbose": -1,
@@ -74,7 +75,7 @@ class Work:
         own = [here / "calls_lives.py", here / "calls_panel.py", here / "worlds.py"]
         return fingerprint(
             str(self.customers),
-            self.settings.model_dump_json(include={"label", "cohort", "features", "training", "tiers"}),
+            self.settings.model_dump_json(include=SHAPING),
             *(path.read_text("utf-8") for path in (*own, *sources)),
         )[:12]
 
