@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from configs.errors import DataError
 
-VERSION = "0009"  # of serve/store/tables.py: the last file in serve/store/migrations/versions
+VERSION = "0010"  # of serve/store/tables.py: the last file in serve/store/migrations/versions
 VERSION_TABLE = "schema_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -42,7 +42,7 @@ def test_the_migrations_end_with_the_tables_as_declared(engine):
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0010", "0009"
+revision, down_revision = "0011", "0010"
 def upgrade():
     op.add_column("runs", sa.Column("region", sa.String, server_default="north"))
 """
@@ -51,9 +51,9 @@ def upgrade():
 def install_later_software(monkeypatch, tmp_path):
     """Software with one version more, whose step adds a column."""
     shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "0010_region.py").write_text(NEXT)
+    (tmp_path / "migrations" / "versions" / "0011_region.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
-    monkeypatch.setattr(schema, "VERSION", "0010")
+    monkeypatch.setattr(schema, "VERSION", "0011")
 
 
 def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
@@ -64,11 +64,11 @@ def test_a_store_of_another_version_is_named_and_migrated_with_its_rows(
     before = [whole(published, run_id) for run_id in (None, "run-0", "run-1")]
     install_later_software(monkeypatch, tmp_path)
     with Store(store_url) as store:
-        with pytest.raises(DataError, match=r"version 0009, this software needs 0010\. Run make migrate\."):
+        with pytest.raises(DataError, match=r"version 0010, this software needs 0011\. Run make migrate\."):
             store.latest_run()
         with pytest.raises(DataError, match="Run make migrate"):
             store.rollback()
-        assert [store.migrate(), store.migrate()] == [["0010"], []]
+        assert [store.migrate(), store.migrate()] == [["0011"], []]
         assert [whole(store, run_id) for run_id in (None, "run-0", "run-1")] == before
     with read(engine) as connection:
         assert connection.scalars(text("SELECT region FROM runs")).all() == ["north", "north"]
@@ -152,7 +152,7 @@ def test_a_store_of_before_the_first_version_is_refused_with_what_to_do(engine, 
     with write(engine) as connection:
         connection.execute(text("CREATE TABLE runs (run_id VARCHAR PRIMARY KEY)"))
         connection.execute(text("CREATE TABLE store_version (version_num VARCHAR)"))
-        connection.execute(text("INSERT INTO store_version VALUES ('0009')"))
+        connection.execute(text("INSERT INTO store_version VALUES ('0010')"))
     with Store(store_url) as store:
         for refused in (store.latest_run, store.migrate, store.rollback):
             sentence = r"older version.*Name a new store in ATTRITION_STORE.*make weekly"

@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import inspect
 
-revision, down_revision = "0009", "0008"
+revision, down_revision = "0010", "0009"
 
 
 def upgrade() -> None:
