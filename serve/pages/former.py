@@ -85,6 +85,7 @@ def _former_page(request: Request, access: Access, run: str, owner: ListOwner, a
             after=after,
             page_size=ROWS,
             list_path=list_path(owner),
+            has_managers=bool(session.managers()),
             may_record=may(access, "record_outcome"),
         )
 

@@ -27,10 +27,11 @@ def former_sheet(
 def _columns(context: Context, customers: Sequence[FormerCustomer]) -> list[Column]:
     words = context.words
     numbers = [former.customer_id for former in customers]
+    manager = Column("manager", words("column.manager"), "text", 14, lambda row: row.manager_id or "")
     return [
         Column("customer", words("column.customer"), "id", fitted(numbers, 12, 26),
                lambda row: row.customer_id),
-        Column("manager", words("column.manager"), "text", 14, lambda row: row.manager_id or ""),
+        *([manager] if any(former.manager_id for former in customers) else []),
         Column("left_on", words("former.col.left"), "text", 14, lambda row: words.day(row.left_on)),
         Column("lost", words("former.col.lost"), "money", 16, lambda row: row.lost_minor / 100),
         Column("aum", words("former.col.aum"), "money", 16, lambda row: row.aum_minor / 100),

@@ -224,6 +224,11 @@ def test_a_floor_that_nothing_says_is_asked_for() -> None:
     assert "label.dormant_floor = 0 finds nobody: no silent customer has less. Say below which AUM" in refusal
 
 
+def test_a_win_back_list_that_must_stay_empty_is_refused() -> None:
+    said = refused("demo", {"win_back": {"until_weeks": 8}})
+    assert "win_back.until_weeks = 8 is not above quiet_weeks = 8" in said
+
+
 def test_each_wrong_key_is_named() -> None:
     said = refused("demo", {"label": {"lead_days": -1}, "lists": {"reasons": 9}})
     assert "label.lead_days" in said

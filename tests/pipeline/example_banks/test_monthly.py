@@ -79,10 +79,12 @@ def test_one_list_holds_a_share_of_the_cohort_and_names_no_branch(bank: Context,
     assert not ABSENT.search(said[0])
 
 
-def test_the_workbook_is_one_sheet(bank: Context) -> None:
+def test_the_workbook_is_the_list_and_who_left(bank: Context) -> None:
     (path,) = (bank.home.lists / str(SNAPSHOT_DATE)).iterdir()
-    (sheet,) = load_workbook(path).worksheets
-    texts = [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
+    sheets = load_workbook(path).worksheets
+    cells = [cell for sheet in sheets for row in sheet.iter_rows() for cell in row]
+    texts = [str(cell.value) for cell in cells if cell.value is not None]
+    assert len(sheets) == 2
     assert path.name == "list.xlsx"
     assert [text for text in texts if ABSENT.search(text)] == []
 
