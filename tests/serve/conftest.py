@@ -256,9 +256,10 @@ def publish_copied(tmp_path_factory):
             store.publish(*made)
             return
         if key not in files:
-            files[key] = folder / f"{len(files)}.db"
-            with Store(f"sqlite:///{files[key]}") as first:
+            made_once = folder / f"{len(files)}.db"
+            with Store(f"sqlite:///{made_once}") as first:
                 first.publish(*made)
+            files[key] = made_once
         file.parent.mkdir(exist_ok=True)
         shutil.copy(files[key], file)
 
