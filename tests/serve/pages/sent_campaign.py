@@ -26,6 +26,7 @@ CAMPAIGN_EFFECT = {
                   "kept": [1.0, -0.3, 1.0]},
     "money": {"listed": _arm(1, 0.0), "control_group": _arm(1, 0.8), "difference": [0.8, -0.4, 1.0],
               "kept": [810_000.0, -400_000.0, 1_000_000.0]},
+    "contamination": {"controls": 1, "controls_reached": 1, "listed": 3, "listed_not_reached": 2},
     "net": [8_000.0, -4_150.0, 9_850.0],
 }  # fmt: skip
 

@@ -122,7 +122,9 @@ def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signe
     page = office.get(OWN)
     for text in ("Too early to tell.", "2 outcomes are known, 2 are not yet.", "Money kept, CNY +810,000",
                  "−400,000 to +1,000,000", "Cost, CNY 150 3 contacts", "Earned less cost, CNY +8,000",
-                 "Lasting control group 2", "4 want no contact", "In the campaign 1 0.0% 0.0%"):  # fmt: skip
+                 "Lasting control group 2",
+                 "1 of 1 customers of the control group were reached", "2 of 3 customers of the campaign",
+                 "4 want no contact", "In the campaign 1 0.0% 0.0%"):  # fmt: skip
         assert text in words(page), text
     assert "62170000" not in page.text
     assert EVIL not in page.text
