@@ -23,7 +23,7 @@ from serve.store import campaign_members, campaigns, contacts
 from serve.store.audience import preview
 from serve.store.campaigns import CampaignError, OwnApprovalError, UnknownCampaignError
 from serve.store.read_session import ReadSession
-from serve.texts.campaigns import reading_of, rule_in_words
+from serve.texts.campaigns import effect_in_words, rule_in_words
 from serve.texts.wording import Wording
 
 ROWS = 200  # members on one page
@@ -194,7 +194,7 @@ def _row(session: ReadSession, access: Access, campaign: Campaign, request: Requ
         "state": state,
         "rule": rule_in_words(campaign.plan.rule, session.run, session.list_terms(), words),
         "effect": effect,
-        "reading": reading_of(effect) if effect else "",
+        "achieved": effect_in_words(effect, words) if effect else "",
         "waits": state == "draft" and may_approve,
     }
 

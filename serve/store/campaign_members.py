@@ -35,16 +35,12 @@ def member_count(session: ReadSession, campaign_id: str) -> int:
     return session.connection.scalar(select(func.count()).select_from(whole)) or 0
 
 
-def results(connection: Connection, campaign_id: str) -> dict[date, dict[str, Any]]:
-    """The effect by the Monday of its estimate, oldest first, as pipeline/campaigns/effect.py made it."""
-    kept = tables.campaign_results
-    query = select(kept).where(kept.c.campaign_id == campaign_id).order_by(kept.c.as_of)
-    return {row.as_of: json.loads(row.figures) for row in connection.execute(query)}
-
-
 def latest_result(connection: Connection, campaign_id: str) -> dict[str, Any] | None:
-    """The newest of them; None before the first."""
-    return next(reversed([*results(connection, campaign_id).values()]), None)
+    """The newest estimate of the effect by pipeline/campaigns/effect.py; None before the first."""
+    kept = tables.campaign_results
+    query = select(kept.c.figures).where(kept.c.campaign_id == campaign_id).order_by(kept.c.as_of.desc())
+    text = connection.scalar(query.limit(1))
+    return None if text is None else json.loads(text)
 
 
 def write_result(connection: Connection, campaign_id: str, as_of: date, figures: Mapping[str, Any]) -> None:

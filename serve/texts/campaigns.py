@@ -45,13 +45,8 @@ def step_in_words(plan: Plan, words: Wording) -> str:
     return words("campaign.step", channel=words(f"campaign.channel.{plan.channel}"), title=plan.title)
 
 
-def reading_of(effect: Mapping[str, Any]) -> str:
-    """``shown`` once the interval leaves zero out, else ``collecting`` while outcomes are open, and from then
-    on ``inconclusive``.
-    """
-    if state := effect.get("state"):
-        return str(state)
-    customers = effect["customers"]
-    if customers and (customers["difference"][1] > 0 or customers["difference"][2] < 0):
-        return "shown"
-    return "collecting" if effect["waiting"] or not customers else "inconclusive"
+def effect_in_words(effect: Mapping[str, Any], words: Wording) -> str:
+    """The state of an effect, for example "Too early to tell."; one that is shown helps or harms."""
+    shown = effect["state"] == "shown"
+    harms = shown and effect["customers"]["difference"][0] < 0
+    return words(f"campaign.effect.{'harms' if harms else effect['state']}")

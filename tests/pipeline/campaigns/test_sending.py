@@ -160,7 +160,7 @@ def test_a_campaign_from_approval_to_effect(bank, monkeypatch):
         effects = estimate_effects(bank.context, Tables(), as_of, lambda *_: None)
         with bank.store.write() as connection:
             write_effects(connection, effects)
-            figures = campaign_members.results(connection, name)[as_of]
+            figures = campaign_members.latest_result(connection, name)
         assert figures["known"] == known
     assert figures["money"]["difference"][0] == pytest.approx(0.5 - 0.125)
     assert figures["money"]["kept"][0] == pytest.approx(4000 * 0.375)

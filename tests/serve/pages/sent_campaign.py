@@ -21,7 +21,8 @@ def _arm(customers: int, left: float) -> dict[str, float]:
 
 CAMPAIGN_EFFECT = {
     "as_of": str(MONDAY), "counts": "money", "currency": "CNY", "contacts": 3, "control": 1,
-    "lasting_control": 2, "known": 2, "waiting": 2, "next_outcome": "2027-02-21", "cost": 150.0,
+    "lasting_control": 2, "known": 2, "waiting": 2, "next_outcome": "2027-02-21", "state": "collecting",
+    "cost": 150.0,
     "customers": {"listed": _arm(1, 0.0), "control_group": _arm(1, 1.0), "difference": [1.0, -0.3, 1.0],
                   "kept": [1.0, -0.3, 1.0]},
     "money": {"listed": _arm(1, 0.0), "control_group": _arm(1, 0.8), "difference": [0.8, -0.4, 1.0],

@@ -151,17 +151,17 @@ def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signe
 
 
 @pytest.mark.parametrize(
-    ("difference", "waiting", "text"),
+    ("difference", "state", "text"),
     [
-        ([0.1, 0.01, 0.2], 4, "It works: fewer of the contacted customers left."),
-        ([-0.1, -0.2, -0.01], 4, "It does harm: more of the contacted customers left."),
-        ([0.1, -0.1, 0.2], 0, "No clear effect: the difference may be chance."),
+        ([0.1, 0.01, 0.2], "shown", "It works: fewer of the contacted customers left."),
+        ([-0.1, -0.2, -0.01], "shown", "It does harm: more of the contacted customers left."),
+        ([-0.1, -0.2, 0.1], "inconclusive", "No clear effect: the difference may be chance."),
     ],
 )
-def test_the_verdict_on_a_campaign_is_plain(signed_in, store_url, difference, waiting, text):
+def test_the_verdict_on_a_campaign_is_plain(signed_in, store_url, difference, state, text):
     with Store(store_url) as store, store.write() as connection:
         figures = campaign_members.latest_result(connection, CAMPAIGN)
-        figures["customers"]["difference"], figures["waiting"] = difference, waiting
+        figures["customers"]["difference"], figures["state"] = difference, state
         campaign_members.write_result(connection, CAMPAIGN, MONDAY, figures)
     client = signed_in("admin")
     assert text in words(client.get(OWN))
