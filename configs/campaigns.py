@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from configs.dates import WEEK, latest_monday
+from configs.dates import latest_monday
 from configs.errors import did_you_mean
 from configs.list_settings import ChannelName
 from configs.published import AHEAD_DAYS, STAGES
@@ -48,9 +48,8 @@ def _day(day: object) -> object:
 
 def _monday(day: date) -> date:
     if day.weekday():
-        before = latest_monday(day)
-        raise ValueError(f"{day} is a {day:%A}, and a campaign begins and ends on Mondays. Use {before} or "
-                         f"{before + WEEK}")  # fmt: skip
+        raise ValueError(f"{day} is a {day:%A}, and a campaign begins and ends on Mondays. "
+                         f"Use {latest_monday(day)}, or the one after")  # fmt: skip
     return day
 
 

@@ -43,11 +43,10 @@ def latest_monday(day: date) -> date:
 
 
 def monday(day: date) -> date:
-    """``day`` itself, which must be a Monday; anything else is a ConfigError naming the Mondays around it."""
+    """``day`` itself, which must be a Monday; anything else is a ConfigError naming the Monday before it."""
     if day.weekday():
-        before = latest_monday(day)
         raise ConfigError(
-            f"{day} is a {day:%A}, but a snapshot is a Monday. Use {before} or {before + WEEK}."
+            f"{day} is a {day:%A}, but a snapshot is a Monday. Use {latest_monday(day)}, or the one after."
         )
     return day
 

@@ -291,7 +291,7 @@ def test_a_users_mistake_is_one_sentence(raw, tmp_path):
     arguments = ["weekly", "--raw", str(raw), "--as-of", "2026-11-17", "--data", str(tmp_path)]
     result = CliRunner().invoke(app, arguments)
     assert str(result.exception) == (
-        "2026-11-17 is a Tuesday, but a snapshot is a Monday. Use 2026-11-16 or 2026-11-23."
+        "2026-11-17 is a Tuesday, but a snapshot is a Monday. Use 2026-11-16, or the one after."
     )
 
 

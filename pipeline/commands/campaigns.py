@@ -43,6 +43,7 @@ def campaign(
         if file:
             plan = read_plan(Path(file))
             with store.at_run() as session:
+                plan = campaigns.checked(session, plan)
                 typer.echo(preview_in_words(plan, preview(session, plan)))
             if not by.strip():
                 typer.echo("Nothing was proposed. To propose it, say who: BY=<name>")

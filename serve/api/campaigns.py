@@ -221,10 +221,11 @@ def campaign_customers(
     money: MoneyWritten = "number",
 ) -> CampaignCustomers:
     """The customers within reach whom a campaign contacts; who opted out since is not among them."""
-    with access.paging(cursor) as (session, start):
+    with access.paging(cursor) as (session, last_rank):
         campaign = _known(session.connection, campaign_id, access)
-        members = campaign_members.members(session, campaign_id, start, limit)
+        members = campaign_members.members(session, campaign_id, limit=limit + 1, above=last_rank)
         matching = campaign_members.member_count(session, campaign_id)
+    page = members[:limit]
     context = access.context(session.run, money=money)
     return CampaignCustomers(
         **context.source,
@@ -233,8 +234,8 @@ def campaign_customers(
         channel=campaign.plan.channel,
         next_step=step_in_words(campaign.plan, Wording(language)),
         matching=matching,
-        customers=tuple(_customer(context, member) for member in members),
-        next_cursor=access.cursor(session, start + limit, matching),
+        customers=tuple(_customer(context, member) for member in page),
+        next_cursor=access.cursor(session, page[-1].rank, members[-1].rank) if page else None,
     )
 
 

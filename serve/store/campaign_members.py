@@ -16,15 +16,16 @@ from serve.store.read_session import ReadSession
 from serve.store.rows import dump
 
 
-def members(session: ReadSession, campaign_id: str, after: int = 0, limit: int | None = None) -> tuple[
-    CampaignMember, ...
-]:  # fmt: skip
+def members(
+    session: ReadSession, campaign_id: str, after: int = 0, limit: int | None = None, above: int = 0
+) -> tuple[CampaignMember, ...]:
     """The customers to contact within reach, by rank, after so many; nobody once it is withdrawn.
 
-    Reach is by who is in charge in the served run. Who opted out since, by the bank's record or here, or is
-    no longer scored, is not among them.
+    Those with a rank ``above`` one alone, which nobody who goes meanwhile moves. Reach is by who is in charge
+    in the served run. Who opted out since, by the bank's record or here, or is no longer scored, is not among
+    them.
     """
-    query = _to_contact(session, campaign_id).offset(after)
+    query = _to_contact(session, campaign_id).where(tables.campaign_members.c.rank > above).offset(after)
     stored = session.connection.execute(query.limit(limit) if limit is not None else query)
     return tuple(CampaignMember(*row) for row in stored)
 

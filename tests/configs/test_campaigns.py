@@ -20,11 +20,12 @@ def a_plan(**changes):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"starts_on": MONDAY + timedelta(days=1)}, "is a Tuesday.*Use 2026-11-16 or 2026-11-23"),
+        ({"starts_on": MONDAY + timedelta(days=1)}, "is a Tuesday.*Use 2026-11-16, or the one after"),
         ({"ends_on": MONDAY}, "ends_on = 2026-11-16 must be after"),
         ({"ends_on": MONDAY + 27 * WEEK}, "longer than 26 weeks"),
         ({"starts_on": 20_000}, "valid date"),
         ({"starts_on": "2026-11-31"}, "day"),
+        ({"ends_on": date.max}, "9999-12-31 is a Friday.*Use 9999-12-27"),
         ({"size": 0}, "greater than or equal to 1"),
         ({"size": "2"}, "valid integer"),
         ({"channel": "fax"}, "'phone', 'message', 'visit' or 'offer'"),

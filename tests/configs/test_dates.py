@@ -42,7 +42,7 @@ def test_another_weekday_is_refused_with_the_mondays_around_it() -> None:
     assert monday(date(2024, 1, 1)) == date(2024, 1, 1)
     with pytest.raises(ConfigError) as raised:
         monday(date(2024, 3, 3))
-    sentence = "2024-03-03 is a Sunday, but a snapshot is a Monday. Use 2024-02-26 or 2024-03-04."
+    sentence = "2024-03-03 is a Sunday, but a snapshot is a Monday. Use 2024-02-26, or the one after."
     assert str(raised.value) == sentence
 
 

@@ -67,7 +67,12 @@ def command(tmp_path, make_lists, monkeypatch):
     return run
 
 
-def test_the_command_proposes_once_and_takes_the_approval_of_a_second_person(command):
+def test_the_command_proposes_once_and_takes_the_approval_of_a_second_person(command, tmp_path):
+    file = tmp_path / "plan.toml"
+    file.write_text(PLAN + 'branches = ["B9"]\n')
+    with pytest.raises(DataError, match="unknown branch 'B9'"):
+        command("--file", "plan.toml")  # counted as nobody, and refused once it was proposed
+    file.write_text(PLAN)
     counted = command("--file", "plan.toml")
     assert "fits 3 customers" in counted
     assert UNMEASURED in counted

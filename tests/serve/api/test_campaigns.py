@@ -94,6 +94,9 @@ def test_from_preview_to_effect(client, published, bearer):
     with published.write() as connection:
         contacts.opt_out(connection, "c3", datetime(2026, 11, 17, tzinfo=UTC), Author("M1", b"k" * 32))
     assert [one["customer_id"] for one in client.get(path, headers=head).json()["customers"]] == ["c1", "c5"]
+    # Who goes between two pages moves nobody from the second to the first.
+    rest = client.get(path, params={"cursor": page["next_cursor"]}, headers=head).json()
+    assert ([one["customer_id"] for one in rest["customers"]], rest["next_cursor"]) == (["c5"], None)
     assert client.get(path, headers=office).status_code == 403
     gone = decide(client, head, number, "withdraw", "a mistake").json()
     assert (gone["state"], gone["why"]) == ("withdrawn", "a mistake")
