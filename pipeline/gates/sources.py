@@ -24,7 +24,7 @@ from pipeline.tables import Ingested
 LOOK_BACK = 104  # Mondays: two years, so that the same season of the year before is among them
 PAST_WEEKS = 8  # the median week is the median of those before
 YEAR = 52
-LEAST_ROWS = 30  # a branch with fewer rows in a median week may well have none in another
+LEAST_ROWS = 30  # a branch with fewer rows, or questionnaires, in a median week may well have none in another
 UNSCORED = ("labels", "households")  # no score rests on them, and a bank may begin to deliver them
 SILENT = 0.1  # share of the median rows below which a branch counts as missing
 
@@ -60,8 +60,10 @@ class Sources:
 
 @dataclass(frozen=True)
 class _Days:
-    """Rows of one table: the day each happened, the day it could first be seen, the branch of its
-    customer."""
+    """Rows of one table: the day each happened, the day it could first be seen, the branch of its customer.
+
+    Of a questionnaire one answer alone counts for the branch; the others have -1, like rows without one.
+    """
 
     happened: Ints
     seen: Ints
@@ -130,6 +132,11 @@ def _days_of(rows: pa.Table, table: str, codes: Mapping[str, int]) -> _Days:
         branch = np.array([codes.get(name, -1) for name in coded.dictionary.to_pylist()] or [-1], np.int64)[
             coded.indices.to_numpy()
         ]
+        if table == "surveys":  # the answers of one questionnaire come together, or not at all
+            pairs = np.stack([coded.indices.to_numpy(), happened])
+            again = np.ones(len(rows), bool)
+            again[np.unique(pairs, axis=1, return_index=True)[1]] = False
+            branch[again] = -1
     # Of what is looked up (a customer, a period in somebody's charge) the newest version counts.
     return _Days(happened if table in EVENT_TABLES else seen, seen, branch)
 

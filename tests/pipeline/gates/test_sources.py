@@ -95,3 +95,17 @@ def test_a_branch_without_its_rows_is_named(tiny):
     tables = tiny.ingest()
     assert read_sources(tables, MONDAY, branch).silent == (("transactions", "B2"),)
     assert read_sources(tables, last, branch).silent == ()
+
+
+def test_the_answers_of_one_questionnaire_are_missing_together(daily):
+    """Two customers answer sixteen items every week but the last: nobody's rows are missing."""
+    daily.declare_surveys("ITEM", "SCORE")
+    weeks = [MONDAY - timedelta(weeks=k, days=-2) for k in range(2, 11)]
+    answers = [
+        f"{customer}-{day}-{item},{customer},{day},service,5"
+        for day in weeks for customer in ("C1", "C2") for item in range(16)
+    ]  # fmt: skip
+    daily.write("ask.csv", "NO,CUST,DAY,ITEM,SCORE\n" + "\n".join(answers) + "\n")
+    tables = daily.ingest()
+    assert rhythm(tables, "surveys").rows.tolist()[-2:] == [32, 0]
+    assert read_sources(tables, MONDAY, {"C1": "B1", "C2": "B1"}).silent == ()
