@@ -17,7 +17,7 @@ from configs.campaigns import Campaign
 from configs.settings import Settings
 from models import experiment
 from pipeline.context import Context
-from pipeline.lists.experiment import LOOK_BACK, follow_up, observed_rows, with_known_outcome
+from pipeline.lists.experiment import LOOK_BACK, follow_up, known_later, observed_rows, with_known_outcome
 from pipeline.tables import Ingested
 from serve.store import assignments, campaign_members, campaign_sending
 from serve.store.read_session import served
@@ -49,9 +49,10 @@ def estimate_effects(
     if not rows:
         return CampaignEffects(monday, newest, {}, {})
     observed = follow_up(bank, tables, (monday, newest), rows, last, progress)
+    known = known_later(bank.settings, tables, rows, monday)[0] | observed
     of_campaign, closes = defaultdict[str, list[Any]](list), bank.settings.label.timeline
     for row in rows:
-        member = with_known_outcome(row, observed)
+        member = with_known_outcome(row, known)
         # Whoever gets no delivered label is waited for in vain.
         in_vain = bank.settings.label.definition == "delivered" and closes(row.assigned_on).matured(monday)
         if row.assigned_on < monday and not (in_vain and member.attrited is None):

@@ -1,6 +1,6 @@
 """The effect of calls by experiment: outcomes filled in, the listed against the control group."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import isfinite, nan
@@ -21,10 +21,11 @@ from pipeline.gates.sources import data_through
 from pipeline.ingest.renumbered import newest_numbers
 from pipeline.lists import responses
 from pipeline.lists.reached import reached_within
+from pipeline.lists.responses import EARLY as EARLY_DAYS
 from pipeline.lists.responses import early_outcomes
 from pipeline.scoring.score import Publication
 from pipeline.snapshots.build import build_outcomes, read_partition
-from pipeline.snapshots.labelled import with_outcome
+from pipeline.snapshots.labelled import at_horizon, with_outcome
 from pipeline.tables import Ingested
 from serve.store import assignments
 from serve.store.assignments import EARLY, OUTCOME
@@ -65,7 +66,9 @@ def estimate_effect(
     reach = data_through(tables, monday), has_changed(tables, last)
     early = early_outcomes(bank, tables, rows, reach, progress)
     of_monday = tuple(row for row in rows if row.assigned_on == monday)
-    rows = tuple(with_known_outcome(row, observed, early) for row in rows if row.assigned_on < monday)
+    later, later_early = known_later(bank.settings, tables, rows, monday)
+    both = later | observed, later_early | early
+    rows = tuple(with_known_outcome(row, *both) for row in rows if row.assigned_on < monday)
     if bank.settings.label.definition == "delivered":  # whoever gets no label is waited for in vain
         closes = bank.settings.label.timeline
         known = {*with_outcome(bank.settings, tables, {row.assigned_on for row in rows}, monday)}
@@ -138,6 +141,20 @@ def follow_up(
     reached = reached_within(tables, bank.settings.lists, monday, windows)
     known_outcomes = {day: numbers.with_old(outcomes(bank.home, day, reached[day])) for day in due}
     return {day: {} for day in sorted(too_early)} | known_outcomes
+
+
+def known_later(
+    settings: Settings, tables: Ingested, rows: Iterable[Any], monday: date
+) -> tuple[dict[date, dict[str, Any]], dict[date, dict[str, Any]]]:
+    """By Monday no outcomes, and no early ones, where ``monday`` cannot know them yet.
+
+    The store has some all the same, from later runs, once a past week is run again.
+    """
+    days, end = sorted({row.assigned_on for row in rows}), data_through(tables, monday)
+    known = with_outcome(settings, tables, days, end)
+    early = at_horizon(settings, min(EARLY_DAYS, settings.label.horizon_days)).label.timeline
+    no_early = {day: dict[str, Any]() for day in days if not early(day).matured(end)}
+    return {day: {} for day in days if day not in known}, no_early
 
 
 def has_changed(tables: Ingested, last: Mapping[str, Any] | None) -> bool:
