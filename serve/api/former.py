@@ -21,7 +21,7 @@ from serve.api.requests import (
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
 from serve.http.responses import Money, RunResponse, Schema, written_amount
-from serve.store.former import former_customers
+from serve.store.former import places_of_former
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
 
@@ -94,7 +94,7 @@ def _page(
 ) -> dict[str, Any]:
     """The fields of FormerCustomers; so many ``rows`` from one on."""
     start, limit = rows
-    everybody = former_customers(read_session, owner)
+    places = places_of_former(read_session, owner)
     return {
         **access.context(read_session.run).source,
         "currency": read_session.run.base_currency,
@@ -111,7 +111,8 @@ def _page(
                 expected=written_amount(row.value_minor, money),
                 waits_until=row.waits_until,
             )
-            for row in everybody[start : start + limit]
+            for row in places[start : start + limit]
+            if row
         ),
-        "next_cursor": access.cursor(read_session, start + limit, len(everybody)),
+        "next_cursor": access.cursor(read_session, start + limit, len(places)),
     }

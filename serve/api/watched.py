@@ -23,7 +23,7 @@ from serve.http.problems import documented
 from serve.http.responses import Money, RunResponse, Schema, written_amount
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
-from serve.store.tier_watches import watched
+from serve.store.tier_watches import places_of_watched
 
 router = authorized_router("managers")
 
@@ -94,8 +94,7 @@ def _page(
 ) -> dict[str, Any]:
     """The fields of WatchedCustomers; so many ``rows`` from one on."""
     start, limit = rows
-    watches = watched(read_session, owner)
-    page = watches[start : start + limit]
+    places = places_of_watched(read_session, owner)
     return {
         **access.context(read_session.run).source,
         "currency": read_session.run.base_currency,
@@ -112,7 +111,8 @@ def _page(
                 needed=written_amount(watch.needed_minor, money),
                 saved_by=written_amount(watch.saved_by_minor, money),
             )
-            for watch in page
+            for watch in places[start : start + limit]
+            if watch
         ),
-        "next_cursor": access.cursor(read_session, start + limit, len(watches)),
+        "next_cursor": access.cursor(read_session, start + limit, len(places)),
     }

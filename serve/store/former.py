@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, case, select
 
 from configs.branch_rows import FormerCustomer
-from serve.store import tables
+from serve.store import contacts, tables
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
 from serve.store.rows import values_of
@@ -18,10 +18,16 @@ def former_customers(session: ReadSession, owner: ListOwner) -> tuple[FormerCust
 
     Who wants no more calls is left out from the moment that is recorded.
     """
-    rows, opted_out = tables.former_customers, select(tables.opt_outs.c.customer_id)
-    query = session.of(rows).where(owner.holds(rows), rows.c.customer_id.not_in(opted_out))
+    return tuple(row for row in places_of_former(session, owner) if row)
+
+
+def places_of_former(session: ReadSession, owner: ListOwner) -> tuple[FormerCustomer | None, ...]:
+    """The same, with None in the place of who wants no more calls: pages cut here lose nobody."""
+    rows, opted_out = tables.former_customers, contacts.opted_out(session.connection)
     waits = case((rows.c.waits_until.is_(None), 0), else_=1)
-    return tuple(_former(session, query.order_by(waits, rows.c.value_minor.desc(), rows.c.customer_id)))
+    order = waits, rows.c.value_minor.desc(), rows.c.customer_id
+    query = session.of(rows).where(owner.holds(rows)).order_by(*order)
+    return tuple(None if row.customer_id in opted_out else row for row in _former(session, query))
 
 
 def former_of(session: ReadSession, customer_id: str) -> FormerCustomer | None:

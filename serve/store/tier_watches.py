@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, select
+from sqlalchemy import Select, case
 
 from configs.branch_rows import TierWatch
-from serve.store import tables
+from serve.store import contacts, tables
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
 from serve.store.rows import values_of
@@ -19,11 +19,16 @@ def watched(session: ReadSession, owner: ListOwner) -> tuple[TierWatch, ...]:
     that is there comes last. Who wants no more calls is left out
     from the moment that is recorded.
     """
-    watches, opted_out = tables.tier_watches, select(tables.opt_outs.c.customer_id)
-    query = session.of(watches).where(owner.holds(watches), watches.c.customer_id.not_in(opted_out))
+    return tuple(watch for watch in places_of_watched(session, owner) if watch)
+
+
+def places_of_watched(session: ReadSession, owner: ListOwner) -> tuple[TierWatch | None, ...]:
+    """The same, with None in the place of who wants no more calls: pages cut here lose nobody."""
+    watches, opted_out = tables.tier_watches, contacts.opted_out(session.connection)
     kept = case((watches.c.falls_to == watches.c.tier, 1), else_=0)
     order = kept, watches.c.falls_on, watches.c.average_minor.desc(), watches.c.customer_id
-    return tuple(_watches(session, query.order_by(*order)))
+    query = session.of(watches).where(owner.holds(watches)).order_by(*order)
+    return tuple(None if watch.customer_id in opted_out else watch for watch in _watches(session, query))
 
 
 def watch_of(session: ReadSession, customer_id: str) -> TierWatch | None:

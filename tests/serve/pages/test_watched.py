@@ -69,6 +69,9 @@ def test_who_falls_soonest_comes_first_and_then_who_has_most(client, bearer):
     assert numbers(more) == ["x4", "c2"]
     client.put("/v1/customers/c2/opt-out", headers=bearer("crm"))
     assert numbers(client.get("/v1/managers/M1/watched", headers=manager)) == ["c1", "x4"]
+    client.put("/v1/customers/c1/opt-out", headers=bearer("crm"))
+    page = {"cursor": answer["next_cursor"], "money": "text"}  # nobody on it moved to the first
+    assert numbers(client.get("/v1/managers/M1/watched", params=page, headers=manager)) == ["x4"]
 
 
 def test_the_page_leads_to_the_form_also_of_who_is_outside_the_cohort(client, bearer):
