@@ -70,6 +70,8 @@ def preview(session: ReadSession, plan: Plan) -> Preview:
         left_out["household"] = by_why[None] - homes
     contacts = min(plan.size, round(homes * (1 - plan.control_share)))
     control = min(homes - contacts, round(contacts * plan.control_share / (1 - plan.control_share)))
+    if contacts == plan.size and homes > contacts + control:
+        left_out["beyond_size"] = homes - contacts - control
     return Preview(by_why.total(), left_out, homes, contacts, control, money, exact)
 
 

@@ -125,7 +125,7 @@ def _columns(context: Context, campaign: Campaign, rows: Sequence[CampaignRow]) 
         *person_columns(words, [row.profile for row in rows]),
         Column("manager", words("column.manager"), "id", fitted(managers, 12, 20),
                lambda row: row.member.manager_id or ""),
-        Column("tier", words("column.tier"), "wrapped", 11, lambda row: context.tier(row.member.tier)),
+        Column("tier", words("campaign.rule.tiers"), "wrapped", 11, lambda row: context.tier(row.member.tier)),
         Column("stage", words("column.stage"), "wrapped", 11,
                lambda row: words.term("stage", row.member.lifecycle_stage)),
         Column("aum", words("column.aum"), "money", 12, lambda row: row.score.aum_minor / 100),

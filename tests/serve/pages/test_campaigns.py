@@ -124,7 +124,7 @@ def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signe
                  "−400,000 to +1,000,000", "Cost, CNY 150 3 contacts", "Earned less cost, CNY +8,000",
                  "Lasting control group 2",
                  "1 of 1 customers of the control group were reached", "2 of 3 customers of the campaign",
-                 "4 want no contact", "In the campaign 1 0.0% 0.0%"):  # fmt: skip
+                 "4 no contact wanted", "In the campaign 1 0.0% 0.0%"):  # fmt: skip
         assert text in words(page), text
     assert "62170000" not in page.text
     assert EVIL not in page.text
@@ -139,6 +139,7 @@ def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signe
     book = manager.get(f"{OWN}/workbook")
     assert book.content == manager.get(f"{OWN}/workbook").content
     cells = [[cell.value for cell in row] for row in load_workbook(BytesIO(book.content)).active.iter_rows()]
+    assert {"Tier", "Stage"} <= set(cells[4])
     assert [row[1] for row in cells if row[0] in (1, 2)] == [EVIL_NUMBER, "6217000000000000103"]
     assert f"Phone call: Roll over {EVIL}" in cells[5]
     with Store(store_url) as store, store.write() as connection:

@@ -79,6 +79,8 @@ def test_a_preview_counts_whom_a_rule_reaches_and_who_is_left_out_and_why(bank):
     assert whole.left_out == {"listed": 1, "opted_out": 1, "do_not_disturb": 1, "household": 1}
     assert whole.money_at_risk_minor == 2200_00
     assert counted({}, control_share=0.0).control == 0
+    small = counted({}, size=1)
+    assert small.left_out == whole.left_out | {"beyond_size": 3 - small.contacts - small.control}
     for rule, fits in (
         ({"branches": ["B2"]}, 1), ({"tiers": ["private"]}, 1), ({"segments": ["none"]}, 0),
         ({"stages": ["mature"]}, 7), ({"risk_bands": ["low", "medium"]}, 0), ({"reasons": ["outflow"]}, 6),
