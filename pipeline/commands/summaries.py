@@ -248,6 +248,8 @@ def _called(customers: Mapping[str, Any], money: Mapping[str, Any] | None) -> st
     """The effect on those who were reached because they were listed."""
     if not customers["called"]:
         return "who was reached is not known, so there is no effect on the called"
+    if customers["called"][1] <= -1 and customers["called"][2] >= 1:
+        return "effect on the called: not known yet"
     of_money = f", of their money {_points(money, 'called')}" if money and money["called"] else ""
     return f"effect on the called: {_points(customers, 'called')}{of_money}"
 

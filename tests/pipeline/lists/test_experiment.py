@@ -83,7 +83,9 @@ def test_who_was_reached_all_the_same_and_who_never(settings, rows):
     assert found["customers"]["called"][0] == pytest.approx(1.0)
     assert found["money"]["called"][0] == pytest.approx((0.4 - 0.8 / 6) / (5 / 6 - 1 / 2))
     text = effect_in_words(found)
-    assert "effect on the called: +100.00 points [" in text
+    assert "effect on the called: not known yet" in text  # from −100 to +100
+    found["customers"]["called"][1] = -0.5
+    assert "effect on the called: +100.00 points [-50.00, +100.00], of their" in effect_in_words(found)
     assert "reached: 1 of 2 controls all the same; never: 1 of 6 listed" in text
 
 

@@ -2,15 +2,16 @@
 
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from io import BytesIO
 from urllib.parse import urlencode
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy import update
 
-from serve.store import audit, campaign_members, campaigns, contacts
+from serve.store import audit, campaign_members, campaigns, contacts, tables
 from serve.store.contacts import Author
 from serve.store.read_session import ReadSession, find
 from serve.store.store import Store, keep_figures
@@ -123,7 +124,8 @@ def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signe
     for text in ("Too early to tell.", "2 outcomes are known, 2 are not yet.", "Money kept, CNY +810,000",
                  "−400,000 to +1,000,000", "Cost, CNY 150 3 contacts", "Earned less cost, CNY +8,000",
                  "Lasting control group 2",
-                 "1 of 1 customers of the control group were reached", "2 of 3 customers of the campaign",
+                 "1 of 1 customers of the control group were reached all the same. That hides",
+                 "2 of 3 customers of the campaign",
                  "4 no contact wanted", "In the campaign 1 0.0% 0.0%"):  # fmt: skip
         assert text in words(page), text
     assert "62170000" not in page.text
@@ -146,6 +148,11 @@ def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signe
         at, who = datetime(2026, 11, 17, tzinfo=UTC), Author("M1", b"k" * 32)
         contacts.opt_out(connection, EVIL_NUMBER, at, who)
     assert "Customers to contact (1)" in words(manager.get(OWN))
+    assert "contact nobody for it any more" not in words(manager.get(f"{OWN}/members"))
+    with Store(store_url) as store, store.write() as connection:
+        connection.execute(update(tables.campaigns).values(starts_on=MONDAY - timedelta(7), ends_on=MONDAY))
+    assert "Customers of the campaign (1)" in words(manager.get(OWN))
+    assert "contact nobody for it any more" in words(manager.get(f"{OWN}/members"))
     other = signed_in("manager", manager_id="M3")
     assert other.get(OWN).status_code == other.get(f"{OWN}/members").status_code == 404
     assert "No campaigns yet." in words(other.get("/campaigns"))

@@ -59,6 +59,18 @@ def test_as_listed_and_on_the_called_stand_side_by_side_and_who_was_reached_agai
     assert "What calling does" not in signed_in("analyst").get("/effect").text
 
 
+def test_what_nobody_can_know_yet_has_no_figure(signed_in, store_url):
+    power = published_bank.EFFECT["power"] | {"weeks_to_go": 1992}
+    customers = published_bank.EFFECT["customers"] | {"called": [0.0, -1.0, 1.0]}
+    kept(store_url, published_bank.EFFECT | {"customers": customers, "power": power})
+    for role, explained in (("manager", False), ("analyst", True)):
+        page = re.sub(r"<[^>]+>", "", signed_in(role, manager_id="M1").get("/effect").text)
+        assert "Reached because they were listednot known yet+4.8 +0.3 to +11.7" in page
+        assert "takes more than ten years to tell" in page
+        assert "1992" not in page
+        assert ("lists.control_group_share" in page) is explained
+
+
 @pytest.mark.parametrize(
     ("difference", "weeks", "reading"),
     [
