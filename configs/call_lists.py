@@ -123,9 +123,10 @@ class Week:
 
 
 def portfolios(scores: Iterable[Score], managers: Iterable[Manager]) -> list[Portfolio]:
-    """One per manager and per branch with unmanaged customers; each scored customer is in exactly one. A
-    manager
-    without customers has an empty one."""
+    """One per manager and per branch with customers without one; each scored customer is in exactly one.
+
+    That of a manager without customers is empty.
+    """
     managed: defaultdict[str | None, list[Score]] = defaultdict(list)
     orphans: defaultdict[str | None, list[Score]] = defaultdict(list)
     for score in scores:

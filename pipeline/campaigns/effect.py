@@ -17,7 +17,14 @@ from configs.campaigns import Campaign
 from configs.settings import Settings
 from models import experiment
 from pipeline.context import Context
-from pipeline.lists.experiment import LOOK_BACK, follow_up, known_later, observed_rows, with_known_outcome
+from pipeline.lists.experiment import (
+    LOOK_BACK,
+    differences,
+    follow_up,
+    known_later,
+    observed_rows,
+    with_known_outcome,
+)
 from pipeline.tables import Ingested
 from serve.store import assignments, campaign_members, campaign_sending
 from serve.store.read_session import served
@@ -94,17 +101,9 @@ def campaign_figures(
     """
     compared = _compared(rows)
     observed, share = observed_rows(compared), campaign.plan.control_share
-    both = 0 < observed.control.sum() < len(observed)
-    counts_money = settings.counts == "money"
-    has_money = (
-        both
-        and counts_money
-        and all(observed.base[arm].any() for arm in (observed.control, ~observed.control))
-    )
+    customers, money = differences(settings, observed, share)
     waiting = sum(row.attrited is None for row in compared)
     contacts = sum(not row.control_group for row in compared)
-    customers = experiment.difference_in_customers(observed, share) if both else None
-    money = experiment.difference_in_money(observed, share) if has_money else None
     cost = contacts * _cost_of_one(settings, campaign)
     closes = settings.label.timeline(campaign.sent_on or as_of).outcome_end
     return {
@@ -121,7 +120,7 @@ def campaign_figures(
         "customers": customers,
         "money": money,
         "contamination": experiment.contamination(observed),
-        "cost": cost if counts_money else None,
+        "cost": cost if settings.counts == "money" else None,
         "net": [settings.profit.margin * kept - cost for kept in money["kept"]] if money else None,
     }
 

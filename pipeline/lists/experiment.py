@@ -216,13 +216,7 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
     the whole control group; ``next_outcome`` is the first day on which an outcome that waits can be known.
     """
     observed, least, share = observed_rows(rows), settings.lists.min_group, settings.lists.control_group_share
-    both = 0 < observed.control.sum() < len(observed)
-    customers = experiment.difference_in_customers(observed, share) if both else None
-    has_money = (
-        both
-        and settings.counts == "money"
-        and all(observed.base[arm].any() for arm in (observed.control, ~observed.control))
-    )
+    customers, money = differences(settings, observed, share)
     power = _power(settings, rows, observed, as_of)
     closing = [settings.label.timeline(row.assigned_on).outcome_end for row in rows if row.attrited is None]
     return {
@@ -235,13 +229,28 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
         "next_outcome": min(closing).isoformat() if closing else None,
         "state": experiment.state_of(customers["difference"] if customers else None, power["weeks_to_go"]),
         "customers": customers,
-        "money": experiment.difference_in_money(observed, share) if has_money else None,
+        "money": money,
         "contamination": experiment.contamination(observed),
         "power": power,
         "by_reason": _groups(observed, "reason", least, share),
         "by_manager": _groups(observed, "manager", least, share),
         "response": responses.figures(responses.learn(settings, rows, as_of)),
     }
+
+
+def differences(
+    settings: Settings, observed: Experiment, share: float
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The differences in customers and in money, of assignments of which ``share`` were meant to be controls.
+
+    None as long as either arm is empty; in money also without AUM in it, and where the bank counts customers.
+    """
+    arms = observed.control, ~observed.control
+    if not all(arm.any() for arm in arms):
+        return None, None
+    has_money = settings.counts == "money" and all(observed.base[arm].any() for arm in arms)
+    money = experiment.difference_in_money(observed, share) if has_money else None
+    return experiment.difference_in_customers(observed, share), money
 
 
 def _power(settings: Settings, rows: Sequence[Any], observed: Experiment, as_of: date) -> dict[str, Any]:

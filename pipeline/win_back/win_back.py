@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from configs.branch_rows import FormerCustomer
@@ -71,8 +72,8 @@ def win_back(
     chance = fit_chance(_past(known, settings), _prior(settings))
     today = frame[frame["snapshot_date"] == snapshot_date]
     today = today[~today["customer_id"].isin(set(scored))]
-    control = [in_control_group(name, snapshot_date, settings.lists) for name in _assignment_names(today)]
-    asked = today[~np.array(control, bool)]
+    control = _in_control_group(today, snapshot_date, settings)
+    asked = today[~control]
     customers = _published(asked, chance, settings, snapshot_date)
     figures = {
         "rests_on": chance.rests_on,
@@ -80,7 +81,7 @@ def win_back(
         "horizon_weeks": settings.win_back.horizon_weeks,
         "customers": len(customers),
         "waiting": sum(row.waits_until is not None for row in customers),
-        "control_group": int(sum(control)),
+        "control_group": int(control.sum()),
         "lost_minor": sum(row.lost_minor for row in customers),
         "value_minor": sum(row.value_minor for row in customers),
         "evaluated": _evaluated(known, settings),
@@ -133,9 +134,11 @@ def _columns(frame: pd.DataFrame) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def _assignment_names(frame: pd.DataFrame) -> list[str]:
+def _in_control_group(frame: pd.DataFrame, monday: date, settings: Settings) -> NDArray[np.bool_]:
+    """One flag per row; the control group is that of the lists on the Monday."""
     homes = frame["household_id"].astype(object).where(frame["household_id"].notna(), None)
-    return [assignment_name(*key) for key in zip(frame["customer_id"], homes, strict=True)]
+    names = (assignment_name(*key) for key in zip(frame["customer_id"], homes, strict=True))
+    return np.array([in_control_group(name, monday, settings.lists) for name in names], bool)
 
 
 def _published(
@@ -205,9 +208,7 @@ def _outcome(known: pd.DataFrame, settings: Settings) -> dict[str, Any] | None:
         return None
     monday = known["snapshot_date"].max()
     rows = known[known["snapshot_date"] == monday]
-    control = np.array(
-        [in_control_group(name, monday, settings.lists) for name in _assignment_names(rows)], bool
-    )
+    control = _in_control_group(rows, monday, settings)
     reached = rows["contacted"].to_numpy(bool)
     groups = {"contacted": reached & ~control, "not_contacted": ~reached & ~control, "control_group": control}
     shown = {
