@@ -20,7 +20,7 @@ from serve.store.branch_summary import branches
 from serve.store.campaigns import AHEAD
 from serve.store.read_session import ReadSession
 from serve.store.scope import Reach
-from serve.texts.service import segment_in_words
+from serve.texts.service import segment_in_words, tier_in_words
 from serve.texts.wording import Wording
 
 CHOICES = ("segments", "tiers", "stages", "reasons", "risk_bands", "product_gaps", "branches")
@@ -105,7 +105,7 @@ def choices(session: ReadSession, words: Wording) -> dict[str, list[tuple[str, s
         "risk_bands": [(name, words.term("band", name)) for name in LEVELS],
         "segments": [(name, segment_in_words(words, terms, name)) for name in segments],
         "stages": [(name, words.term("stage", name)) for name in STAGES],
-        "tiers": [(name, words.either("", tiers[name]) or words.term("tier", name)) for name in tiers],
+        "tiers": [(name, tier_in_words(words, terms, name)) for name in tiers],
         "reasons": [(name, words.group(name)) for name in GROUPS],
         "product_gaps": [(name, words.term("class", name)) for name in PRODUCT_CLASSES if name != "loan"],
         "branches": _branches(session),

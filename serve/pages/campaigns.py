@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from configs.campaigns import Campaign, Plan
+from configs.list_settings import CHANNELS
 from configs.people import same_person
 from serve.api.campaigns import DECISIONS, CampaignId, decide
 from serve.auth.access import Access, Granted
@@ -177,6 +178,8 @@ def _form_page(request: Request, session: ReadSession, form: CampaignForm, statu
         session,
         form=form,
         choices=campaign_form.choices(session, words),
+        bounds=campaign_form.BOUNDS,
+        channels=CHANNELS,
         preview=preview(session, plan) if form.plan else None,
         rule=rule_in_words(plan.rule, session.run, session.list_terms(), words) if form.plan else [],
     )

@@ -14,10 +14,11 @@ from serve.api.requests import CustomerId
 from serve.auth.access import Access, Granted
 from serve.http.paths import path_part
 from serve.pages.charts import week_ends
-from serve.pages.former import former_in_words, former_path
+from serve.pages.former import former_in_words
+from serve.pages.lists import page_of
 from serve.pages.outcomes import blank, may_correct
 from serve.pages.page import Page, RunId, asked_run, language_of, show_run
-from serve.pages.watched import watch_in_words, watched_path
+from serve.pages.watched import watch_in_words
 from serve.store import alert_feedback, contacts, portfolio, tables
 from serve.store.former import former_of
 from serve.store.households import other_members
@@ -111,10 +112,10 @@ def _unscored_page(
     watch = watch_of(session, row.customer_id)
     tier_falls = watch_in_words(watch, session.run, words) if watch else ""
     if isinstance(row, FormerCustomer):
-        heading, path, note = words("former.heading"), former_path(row), words("former.unscored")
+        heading, path, note = words("former.heading"), page_of(row, "former"), words("former.unscored")
         sections = [(words("nav.former"), former_in_words(row, session, words))]
     else:
-        heading, path, note = words("watched.heading"), watched_path(row), words("watched.unscored")
+        heading, path, note = words("watched.heading"), page_of(row, "watched"), words("watched.unscored")
         sections = []
     contacted = _contact_rows(session, access, row.customer_id, None, words, zone)
     return show_run(

@@ -2,16 +2,17 @@
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
 from configs.branch_rows import FormerCustomer
 from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
-from serve.pages.lists import COMMON_OWNER, After, asked_list, list_path, owner_in_words, page_path
+from serve.pages.lists import COMMON_OWNER, After, asked_list, list_path, owner_in_words
 from serve.pages.page import Page, RunId, language_of, may, show_run
 from serve.store import contacts
-from serve.store.former import figures_of, former_customers
+from serve.store.former import former_customers
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
 from serve.texts.wording import Wording
@@ -43,15 +44,9 @@ def common_former_page(request: Request, access: Granted, run: RunId = "", after
     return _former_page(request, access, run, COMMON_OWNER, after)
 
 
-def former_path(former: FormerCustomer) -> str:
-    """The page on which a former customer stands."""
-    owner = ListOwner(former.manager_id, None if former.manager_id else former.branch_id)
-    return page_path(owner, "former")
-
-
 def former_in_words(former: FormerCustomer, session: ReadSession, words: Wording) -> str:
     """When the customer left with how much, where to and why, and how likely a return is."""
-    weeks = (figures_of(session) or {}).get("horizon_weeks", "")
+    weeks = (session.run_figures("win_back") or {}).get("horizon_weeks", "")
     left = words(
         "former.left",
         day=words.day(former.left_on),
@@ -84,6 +79,7 @@ def _former_page(request: Request, access: Access, run: str, owner: ListOwner, a
             total=len(everybody),
             after=after,
             page_size=ROWS,
+            query=lambda **changes: urlencode({"run": session.run.run_id} | changes),
             list_path=list_path(owner),
             has_managers=bool(session.managers()),
             may_record=may(access, "record_outcome"),
@@ -92,7 +88,7 @@ def _former_page(request: Request, access: Access, run: str, owner: ListOwner, a
 
 def _of_bank(session: ReadSession) -> dict[str, Any]:
     """What the page says of all former customers of the bank: how many of earlier ones came back."""
-    figures = figures_of(session) or {}
+    figures = session.run_figures("win_back") or {}
     outcome = figures.get("outcome")
     return {
         "weeks": figures.get("horizon_weeks"),

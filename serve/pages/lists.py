@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
+from configs.branch_rows import FormerCustomer, TierWatch
 from configs.call_lists import CallList
 from configs.published import Score
 from serve.api.managers import COMMON
@@ -184,6 +185,12 @@ def list_path(owner: ListOwner) -> str:
 def page_path(owner: ListOwner, page: str) -> str:
     """The address of another page of the same owner."""
     return f"{list_path(owner).removesuffix('/list') if owner.branch_id else list_path(owner)}/{page}"
+
+
+def page_of(customer: FormerCustomer | TierWatch, page: str) -> str:
+    """The address of the page on which a customer stands: of the manager, else of the branch's own."""
+    manager = customer.manager_id
+    return page_path(ListOwner(manager, None if manager else customer.branch_id), page)
 
 
 def owner_in_words(session: ReadSession, owner: ListOwner, words: Wording) -> str:

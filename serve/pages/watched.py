@@ -1,6 +1,7 @@
 """The customers whose tier falls on a known day, of a manager, a branch or neither."""
 
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -8,7 +9,7 @@ from configs.branch_rows import TierWatch
 from configs.published import Run
 from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
-from serve.pages.lists import COMMON_OWNER, After, asked_list, list_path, owner_in_words, page_path
+from serve.pages.lists import COMMON_OWNER, After, asked_list, list_path, owner_in_words
 from serve.pages.page import Page, RunId, language_of, may, show_run
 from serve.store import contacts
 from serve.store.portfolio import ListOwner
@@ -40,12 +41,6 @@ def branch_watched_page(
 def common_watched_page(request: Request, access: Granted, run: RunId = "", after: After = 0) -> Response:
     """Those with neither manager nor branch."""
     return _watched_page(request, access, run, COMMON_OWNER, after)
-
-
-def watched_path(watch: TierWatch) -> str:
-    """The page on which a customer stands among the watched of the same manager, or of the branch."""
-    owner = ListOwner(watch.manager_id, None if watch.manager_id else watch.branch_id)
-    return page_path(owner, "watched")
 
 
 def watch_in_words(watch: TierWatch, run: Run, words: Wording) -> str:
@@ -83,6 +78,7 @@ def _watched_page(request: Request, access: Access, run: str, owner: ListOwner, 
             total=len(watches),
             after=after,
             page_size=ROWS,
+            query=lambda **changes: urlencode({"run": session.run.run_id} | changes),
             list_path=list_path(owner),
             may_record=may(access, "record_outcome"),
         )

@@ -60,7 +60,7 @@ class ReadSession:
         exclusions = tables.exclusions
         excluded = self.of(exclusions).where(exclusions.c.customer_id.in_(customer_ids))
         customers: dict[str, Score | Exclusion] = {**self.scores(customer_ids)}
-        return customers | {out.customer_id: out for out in self._objects(Exclusion, excluded)}
+        return customers | {out.customer_id: out for out in self.objects(Exclusion, excluded)}
 
     def scores(self, customer_ids: Collection[str]) -> dict[str, Score]:
         """The scores of at most ``LONGEST`` customers, by customer_id; those without one are left out."""
@@ -81,14 +81,14 @@ class ReadSession:
     def manager(self, manager_id: str) -> Manager | None:
         """None for a manager whom the run does not know."""
         query = self.of(tables.managers).where(tables.managers.c.manager_id == manager_id)
-        return next(iter(self._objects(Manager, query)), None)
+        return next(iter(self.objects(Manager, query)), None)
 
     def managers(self, branch_id: str | None = None) -> tuple[Manager, ...]:
         """The managers of a branch, or of all branches, within reach, by manager_id."""
         query = self.of(tables.managers).order_by(tables.managers.c.manager_id)
         if branch_id is not None:
             query = query.where(tables.managers.c.branch_id == branch_id)
-        return self._objects(Manager, query)
+        return self.objects(Manager, query)
 
     def manager_list(self, manager_id: str) -> tuple[Score, ...]:
         """One manager's listed customers, by rank."""
@@ -167,7 +167,7 @@ class ReadSession:
             query = query.join(scores, same_customer(scores, decisions)).where(self.scope.of(scores))
         if customer_ids is not None:
             query = query.where(decisions.c.customer_id.in_(customer_ids))
-        return {decision.customer_id: decision for decision in self._objects(Decision, query)}
+        return {decision.customer_id: decision for decision in self.objects(Decision, query)}
 
     def runs(self) -> tuple[Run, ...]:
         """Every run in the store, the newest snapshot first."""
@@ -180,6 +180,13 @@ class ReadSession:
         query = select(figures).where(figures.c.name == name, figures.c.run_version.in_(versions))
         by_version = {row.run_version: json.loads(row.content) for row in self.connection.execute(query)}
         return [(rows.run_from(row), by_version.get(row.run_version)) for row in newest]
+
+    def run_figures(self, name: str) -> dict[str, Any] | None:
+        """What was published of this run under the name; None if nothing was."""
+        figures = tables.figures
+        of_name = figures.c.run_version == self.run_version, figures.c.name == name
+        content = self.connection.scalar(select(figures.c.content).where(*of_name))
+        return json.loads(content) if content else None
 
     def branch_figures(self, branch_id: str, name: ContentName) -> dict[str, Any] | None:
         """A content of a branch within reach, or of the bank (``WHOLE_BANK``); None if not published."""
@@ -194,12 +201,7 @@ class ReadSession:
 
     @cached_property
     def _terms(self) -> ListTerms | None:
-        figures = tables.figures
-        query = select(figures.c.content).where(
-            figures.c.run_version == self.run_version, figures.c.name == "terms"
-        )
-        content = self.connection.scalar(query)
-        terms = json.loads(content) if content else None
+        terms = self.run_figures("terms")
         return ListTerms(**terms | {"horizons": tuple(terms["horizons"])}) if terms else None
 
     def card(self) -> dict[str, tuple[str, ...]] | None:
@@ -212,7 +214,8 @@ class ReadSession:
         """The rows of a table that are of this run and within reach."""
         return select(table).where(table.c.run_version == self.run_version, self.scope.of(table))
 
-    def _objects(self, kind: type[Published], query: Select[Any]) -> tuple[Published, ...]:
+    def objects(self, kind: type[Published], query: Select[Any]) -> tuple[Published, ...]:
+        """One object per row; the columns are its fields, beside the run version."""
         return tuple(kind(**rows.values_of(row)) for row in self.connection.execute(query))
 
     def _listed(self, *conditions: ColumnElement[bool]) -> tuple[Score, ...]:

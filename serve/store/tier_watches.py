@@ -1,23 +1,19 @@
 """The customers of a run whose tier falls on a known day, in the order in which to call them."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import Select, case
+from sqlalchemy import case
 
 from configs.branch_rows import TierWatch
 from serve.store import contacts, tables
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
-from serve.store.rows import values_of
 
 
 def watched(session: ReadSession, owner: ListOwner) -> tuple[TierWatch, ...]:
     """The watched customers of a portfolio.
 
     Who falls soonest comes first, and on one day whoever has most money; who keeps the tier with the money
-    that is there comes last. Who wants no more calls is left out
-    from the moment that is recorded.
+    that is there comes last. Who wants no more calls is left out from the
+    moment that is recorded.
     """
     return tuple(watch for watch in places_of_watched(session, owner) if watch)
 
@@ -28,14 +24,12 @@ def places_of_watched(session: ReadSession, owner: ListOwner) -> tuple[TierWatch
     kept = case((watches.c.falls_to == watches.c.tier, 1), else_=0)
     order = kept, watches.c.falls_on, watches.c.average_minor.desc(), watches.c.customer_id
     query = session.of(watches).where(owner.holds(watches)).order_by(*order)
-    return tuple(None if watch.customer_id in opted_out else watch for watch in _watches(session, query))
+    return tuple(
+        None if watch.customer_id in opted_out else watch for watch in session.objects(TierWatch, query)
+    )
 
 
 def watch_of(session: ReadSession, customer_id: str) -> TierWatch | None:
     """The watch of one customer within reach; None for who is not watched."""
     query = session.of(tables.tier_watches).where(tables.tier_watches.c.customer_id == customer_id)
-    return next(iter(_watches(session, query)), None)
-
-
-def _watches(session: ReadSession, query: Select[Any]) -> Sequence[TierWatch]:
-    return [TierWatch(**values_of(row)) for row in session.connection.execute(query)]
+    return next(iter(session.objects(TierWatch, query)), None)

@@ -6,7 +6,7 @@ from typing import Any
 from configs.call_lists import ListTerms
 from configs.campaigns import AudienceRule, Plan
 from configs.published import Run
-from serve.texts.service import segment_in_words
+from serve.texts.service import segment_in_words, tier_in_words
 from serve.texts.wording import Wording
 
 
@@ -18,13 +18,9 @@ def rule_in_words(
     def amount(bound: float | None) -> str:
         return words.amount(100 * bound, run.base_currency) if bound else ""
 
-    def tier(name: str) -> str:
-        named = terms.tiers.get(name, "") if terms and words.language == "zh" else ""
-        return named or words.term("tier", name)
-
     named = {
         "segments": [segment_in_words(words, terms, name) for name in rule.segments],
-        "tiers": [tier(name) for name in rule.tiers],
+        "tiers": [tier_in_words(words, terms, name) for name in rule.tiers],
         "stages": [words.term("stage", name) for name in rule.stages],
         "reasons": [words.group(name) for name in rule.reasons],
         "risk_bands": [words.term("band", name) for name in rule.risk_bands],

@@ -15,6 +15,12 @@ def segment_in_words(words: Wording, terms: ListTerms | None, name: str) -> str:
     return words.either(*named) if named else name
 
 
+def tier_in_words(words: Wording, terms: ListTerms | None, name: str) -> str:
+    """The name of a tier; in Chinese the one that the bank gives it."""
+    named = terms.tiers.get(name, "") if terms else ""
+    return words.either("", named) or words.term("tier", name)
+
+
 def contact_due(words: Wording, terms: ListTerms | None, score: Score, monday: date) -> str:
     """For example "Visit by the branch head: overdue by 14 days"; empty where nothing is due."""
     if terms is None or not terms.standards or score.contact_due_on is None:

@@ -11,7 +11,7 @@ from xlsxwriter import Workbook
 
 from configs.call_lists import CallList, ListTerms
 from configs.files import flush_to_disk
-from serve.store.former import figures_of, former_customers
+from serve.store.former import former_customers
 from serve.store.list_rows import list_rows
 from serve.store.portfolio import ListOwner
 from serve.store.read_session import ReadSession
@@ -119,6 +119,6 @@ def _workbook(
         if watches:
             watch_sheet(workbook, context, watches)
         if gone:
-            weeks = (figures_of(read_session) or {}).get("horizon_weeks", 0)
+            weeks = (read_session.run_figures("win_back") or {}).get("horizon_weeks", 0)
             former_sheet(workbook, context, gone, weeks)
     return content.getvalue()

@@ -1,7 +1,9 @@
 """Former customers: their page, the sentence on a customer page, workbook and API, of one made-up Monday."""
 
+import re
 from dataclasses import asdict
 from datetime import date
+from html import unescape
 
 import pytest
 from fastapi.testclient import TestClient
@@ -95,6 +97,17 @@ def test_the_page_leads_to_the_form_and_a_contact_is_recorded(client, bearer):
         caller = bearer("manager", manager_id=number) | {"Idempotency-Key": number}
         body = {"customer_id": "f1", "outcome": "leaving"}
         assert client.post("/v1/contacts", json=body, headers=caller).status_code == status
+
+
+def test_a_longer_list_has_pages_of_the_same_run(client, bearer, monkeypatch):
+    monkeypatch.setattr("serve.pages.former.ROWS", 2)
+    client.headers = bearer("manager", manager_id="M1")
+    first = client.get("/lists/M1/former").text
+    (onwards,) = re.findall(r'href="(/lists/M1/former\?run=run-1&amp;after=2)"', first)
+    last = client.get(unescape(onwards)).text
+    assert "/customers/f4?" in last
+    assert "/customers/f1?" not in last
+    assert 'href="/lists/M1/former?run=run-1"' in last
 
 
 def test_branch_and_workbook_have_them(client, bearer, tmp_path):
