@@ -76,6 +76,7 @@ def comparison(settings: Settings, rows: Sequence[Any], monday: date, champion: 
     """
     (challenger,) = (policy for policy in POLICIES if policy != champion)
     known = [row for row in rows if row.attrited is not None]
+    known = known if settings.lists.control_group_share else []  # nobody to compare with
     known = [row for row in known if settings.label.timeline(row.assigned_on).matured(monday)]
     gains = []
     first = min((row.assigned_on for row in known), default=monday)
@@ -180,6 +181,8 @@ def follow_figures(bank: Context, rows: Sequence[Any], monday: date) -> None:
 
 def _objections(settings: Settings, differing: int, high: float) -> list[str]:
     """Against a challenger; ``high`` is the most that it may have kept more than the champion."""
+    if not settings.lists.control_group_share:
+        return ["lists.control_group_share = 0, so that nobody can see what contacts did"]
     if differing < settings.lists.min_group:
         return [
             f"the two policies contact others in {differing} known cases, below lists.min_group = "

@@ -65,6 +65,15 @@ def test_what_outcomes_taught_keeps_more_where_the_settings_are_wrong(settings):
     assert "below lists.min_group = 50" in few["objections"][0]
 
 
+def test_without_a_control_group_nothing_is_compared():
+    """Controls of an earlier setting have a propensity that the present one makes 0."""
+    rows, _ = logged(1, {"salary": 0.8, "outflow": -0.2}, 600)
+    chosen = {"promotion": {"approval": "automatic"}, "lists": {"control_group_share": 0.0}}
+    found = policies.comparison(load_settings("demo", chosen), rows, MONDAY, "settings")
+    assert (found["known"], found["difference"]) == (0, [0, 0, 0])
+    assert found["objections"] == ["lists.control_group_share = 0, so that nobody can see what contacts did"]
+
+
 def test_the_value_is_right_on_average_whatever_was_expected(settings):
     """Risks are published twice too high; those contacted by one alone keep what they do in truth."""
     errors, spreads = [], []
