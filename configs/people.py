@@ -6,8 +6,15 @@ from configs.errors import DataError
 
 
 def name_of(by: str) -> str:
-    """A person's name as it is written down. Raises DataError for none."""
-    name = " ".join(unicodedata.normalize("NFKC", by).split())
+    """A person's name as it is written down and shown on terminals, without characters that nobody sees.
+
+    Raises DataError for none.
+
+    >>> name_of("Li\\u200bNa\\u202e \\x1b[2J")
+    'LiNa [2J'
+    """
+    words = " ".join(unicodedata.normalize("NFKC", by).split())
+    name = "".join(character for character in words if character.isprintable()).strip()
     if not name:
         raise DataError("somebody must stand for this. Say who with BY=<name>.")
     return name

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from configs.campaigns import Plan
-from configs.people import same_person
+from configs.errors import DataError
+from configs.people import name_of, same_person
 
 MONDAY, WEEK = date(2026, 11, 16), timedelta(weeks=1)
 
@@ -58,3 +59,9 @@ def test_names_without_letters_are_compared_as_they_are():
     assert not same_person("--", "..")
     assert same_person("王芳", "王 芳")
     assert not same_person("王芳", "王方")
+
+
+def test_a_name_brings_no_characters_that_nobody_sees_to_a_terminal():
+    assert name_of("\u202e\x1b[2JLi\u200b  Na\x00") == "[2JLi Na"
+    with pytest.raises(DataError, match="Say who"):
+        name_of(" \u200b\x1b ")
