@@ -57,13 +57,10 @@ def estimate_effects(
         return CampaignEffects(monday, newest, {}, {})
     observed = follow_up(bank, tables, (monday, newest), rows, last, progress)
     known = known_later(bank.settings, tables, rows, monday)[0] | observed
-    of_campaign, closes = defaultdict[str, list[Any]](list), bank.settings.label.timeline
+    of_campaign = defaultdict[str, list[Any]](list)
     for row in rows:
-        member = with_known_outcome(row, known)
-        # Whoever gets no delivered label is waited for in vain.
-        in_vain = bank.settings.label.definition == "delivered" and closes(row.assigned_on).matured(monday)
-        if row.assigned_on < monday and not (in_vain and member.attrited is None):
-            of_campaign[row.campaign_id].append(member)
+        if row.assigned_on < monday:
+            of_campaign[row.campaign_id].append(with_known_outcome(row, known))
     figures = {
         name: campaign_figures(bank.settings, sendings[name], members, monday)
         for name, members in of_campaign.items()
@@ -102,10 +99,11 @@ def campaign_figures(
     compared = _compared(rows)
     observed, share = observed_rows(compared), campaign.plan.control_share
     customers, money = differences(settings, observed, share)
-    waiting = sum(row.attrited is None for row in compared)
+    window = settings.label.timeline(campaign.sent_on or as_of)
+    in_vain = settings.label.definition == "delivered" and window.matured(as_of)  # for whom no label came
+    waiting = 0 if in_vain else sum(row.attrited is None for row in compared)
     contacts = sum(not row.control_group for row in compared)
     cost = contacts * _cost_of_one(settings, campaign)
-    closes = settings.label.timeline(campaign.sent_on or as_of).outcome_end
     return {
         "as_of": as_of.isoformat(),
         "counts": settings.counts,
@@ -115,7 +113,7 @@ def campaign_figures(
         "lasting_control": sum(row.arm == "lasting_control" for row in rows),
         "known": len(observed),
         "waiting": waiting,
-        "next_outcome": closes.isoformat() if waiting else None,
+        "next_outcome": window.outcome_end.isoformat() if waiting else None,
         "state": experiment.state_of(customers["difference"] if customers else None, None if waiting else 0),
         "customers": customers,
         "money": money,

@@ -1,6 +1,6 @@
 """Campaigns from approval to effect over a store by hand: sent once, quiet on the lists, measured."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -166,6 +166,13 @@ def test_a_campaign_from_approval_to_effect(bank, monkeypatch):
     assert figures["money"]["kept"][0] == pytest.approx(4000 * 0.375)
     assert figures["net"][0] == pytest.approx(0.01 * 1500 - 400)
     assert figures["customers"]["kept"][0] == pytest.approx(4 * 0.75)
+
+    # A bank that delivers no label of that week: contacts have cost the same, and nothing is waited for.
+    label = bank.settings.label.model_copy(update={"definition": "delivered"})
+    delivered = replace(bank.context, settings=bank.settings.model_copy(update={"label": label}))
+    figures = estimate_effects(delivered, Tables(), LATER, lambda *_: None).figures[name]
+    found = [figures[key] for key in ("contacts", "cost", "known", "waiting", "next_outcome", "state")]
+    assert found == [4, 400, 0, 0, None, "inconclusive"]
 
 
 def test_a_customer_and_a_household_are_in_one_campaign_at_a_time_the_one_approved_first(bank):
