@@ -141,7 +141,8 @@ def approve(bank: Context, policy: str, by: str) -> dict[str, Any]:
         start = (current.snapshot_date if current else date.fromisoformat(figures["as_of"])) + WEEK
         if policies_at(record.connection, start)[-1] != figures["champion"]:
             raise DataError(
-                f"policy {policy!r} was compared with another than fills the lists. Compare again."
+                f"policy {policy!r} is approved already and fills the lists from {start} on. See make policy "
+                f"BANK={bank.settings.bank}."
             )
         if figures["objections"]:
             raise DataError(f"policy {policy!r} is not approved: {'; '.join(figures['objections'])}.")

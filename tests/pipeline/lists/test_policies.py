@@ -162,7 +162,7 @@ def test_a_policy_is_approved_by_a_second_person_for_the_next_monday_and_taken_b
         policies.approve(bank, "setting", "Wang Fang")
     policies.approve(bank, "settings", "Wang Fang")
     assert (held(bank, MONDAY), held(bank, NEXT)) == ("learnt", "settings")
-    with pytest.raises(DataError, match="compared with another"):
+    with pytest.raises(DataError, match="'settings' is approved already and fills the lists from 2"):
         policies.approve(bank, "settings", "Wang Fang")
     assert policies.roll_back(bank, "Chen") == "learnt"
     assert held(bank, NEXT) == "learnt"
