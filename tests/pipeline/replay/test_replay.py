@@ -30,6 +30,7 @@ SMALL = {
     "quarantine_limit": 0.2,  # of a week of a small bank
     "label": {"horizon_days": 30, "settle_days": 7},
     "profit": {"call_cost": 1.0},  # so that contacts pay, whatever the first fourteen outcomes seem to say
+    "gates": {"least_listed": 0},  # a weak model finds nobody worth a call on some Mondays
     "training": {
         "first_after_weeks": 26,
         "judged_snapshots": 4,
