@@ -115,7 +115,8 @@ def train(work: Work) -> None:
     rows = joined(pd.concat([rows for rows, _ in frames], ignore_index=True), truth)
     seen = np.concatenate([seen for _, seen in frames])[rows["row"].to_numpy()]
     for effects in SEEN:
-        fit_seen(seen, rows, effects).save_model(work.models / f"{effects}.txt")
+        text = fit_seen(seen, rows, effects).model_to_string()
+        (work.models / f"{effects}.txt").write_text(text, "utf-8")
     shutil.rmtree(home.root)
     (work.models / "done").touch()
     work.say(f"what can be seen of a call, from {len(rows):,} rows")

@@ -17,13 +17,11 @@ from serve.api.requests import BranchId, ManagerId
 from serve.auth.access import Access, Granted
 from serve.http.paths import path_part
 from serve.pages.page import HEADERS, Page, RunId, asked_run, go, language_of, may, show_run
-from serve.store import branch_summary, contacts
+from serve.store import branch_summary, contacts, tables
 from serve.store.branch_summary import BranchSummary
-from serve.store.former import former_customers
 from serve.store.list_rows import ListRow, list_rows
-from serve.store.portfolio import Choice, ListOwner, PortfolioView
+from serve.store.portfolio import Choice, ListOwner, PortfolioView, contactable_count
 from serve.store.read_session import ReadSession
-from serve.store.tier_watches import watched
 from serve.texts.wording import Wording
 
 ROWS = 500  # of a list on one page
@@ -133,8 +131,15 @@ def branch_page(request: Request, branch_id: BranchId, access: Granted, run: Run
 def _branch_page(
     request: Request, session: ReadSession, branch: str, summary: BranchSummary | None, owner: ListOwner
 ) -> Response:
-    counts = {"watched": len(watched(session, owner)), "former": len(former_customers(session, owner))}
-    return show_run(request, "branch.html", session, branch=branch, summary=summary, **counts)
+    return show_run(
+        request,
+        "branch.html",
+        session,
+        branch=branch,
+        summary=summary,
+        watched=contactable_count(session, tables.tier_watches, owner),
+        former=contactable_count(session, tables.former_customers, owner),
+    )
 
 
 @pages.get("/lists/{manager_id}/workbook")
@@ -212,6 +217,7 @@ def _list_page(request: Request, access: Access, view: PortfolioView, choice: Ch
     recorded = contacts.of_run(session.connection, session.run.run_id, numbers)
     gone, others = view.gone()
     due = view.maturities.values() if view.maturities_known else ()
+    everybody = replace(view.owner, everybody=bool(view.owner.branch_id))
     return show_run(
         request,
         "list.html",
@@ -226,9 +232,9 @@ def _list_page(request: Request, access: Access, view: PortfolioView, choice: Ch
         gone=gone[:SHOWN_GONE],
         others=others + len(gone[SHOWN_GONE:]),
         may_record=may(access, "record_outcome"),
-        watched=len(watched(session, replace(view.owner, everybody=bool(view.owner.branch_id)))),
+        watched=contactable_count(session, tables.tier_watches, everybody),
         watched_path=page_path(view.owner, "watched"),
-        former=len(former_customers(session, replace(view.owner, everybody=bool(view.owner.branch_id)))),
+        former=contactable_count(session, tables.former_customers, everybody),
         former_path=page_path(view.owner, "former"),
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     FromClause,
     Row,
     Select,
+    Table,
     and_,
     case,
     exists,
@@ -47,6 +48,13 @@ class ListOwner:
         if self.manager_id:
             return table.c.manager_id == self.manager_id
         return and_(table.c.manager_id.is_(None), table.c.branch_id == self.branch_id)
+
+
+def contactable_count(session: ReadSession, table: Table, owner: ListOwner) -> int:
+    """The customers of a portfolio in a table of the run, without those who want no more calls."""
+    wanted = owner.holds(table), table.c.customer_id.not_in(select(tables.opt_outs.c.customer_id))
+    chosen = session.of(table).where(*wanted).subquery()
+    return session.connection.scalar(select(func.count()).select_from(chosen)) or 0
 
 
 @dataclass(frozen=True)

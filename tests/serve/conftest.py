@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from configs.bank_folder import DEFAULTS, with_amounts
-from configs.branch_rows import BranchFigures, Handover, TierWatch
+from configs.branch_rows import BranchFigures, FormerCustomer, Handover, TierWatch
 from configs.call_lists import CallList, Week
 from configs.published import Exclusion, Manager, Profile, Reason, Run, RunExtras, Score
 from configs.response import Response
@@ -235,10 +235,14 @@ class Movement:
 
 
 def of_branches() -> dict[str, Any]:
-    """Figures of branch B1 and the bank, a tier about to fall and a customer to hand over."""
+    """Figures of branch B1 and the bank, a tier about to fall, a customer to hand over and a former one."""
     due = date(2026, 8, 3), date(2027, 2, 1), 77
     watch = TierWatch("c1", "B1", "M1", "affluent", "mass", *due, 40_000_00, 10_000_00, 31_168_84)
+    left = FormerCustomer(
+        "c9", "B1", "M1", due[0], 900_000_00, 50_000_00, "", "other_bank", 0.1, 85_000_00, None
+    )
     return {
+        "former_customers": [left],
         "branch_figures": [BranchFigures(branch, "movement", Movement(5, (1, 2))) for branch in ("", "B1")],
         "tier_watches": [watch],
         "handovers": [Handover("c3", "B1", "M9", "M1")],

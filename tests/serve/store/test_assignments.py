@@ -118,9 +118,9 @@ def test_a_follow_up_ends_with_a_later_contact_and_is_in_the_run_id(published):
     later = week_of(published, NEXT + timedelta(weeks=1), c3=due, c4=due - timedelta(days=1))
     assert later.follow_up == dict.fromkeys(("c2", "c4"), due)
     told = week_of(published, NEXT)
-    assert call_lists._with_lists(published.latest_run(), told) != call_lists._with_lists(
-        published.latest_run(), replace(told, follow_up={})
-    )
+    run = published.latest_run()
+    without = replace(told, follow_up={})
+    assert call_lists._with_lists(run, told, "learnt") != call_lists._with_lists(run, without, "learnt")
 
 
 def test_an_opt_out_counts_from_the_next_run_on(published, scores, settings):
