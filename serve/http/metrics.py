@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from configs.errors import DataError
+from configs.errors import ConfigError, DataError
 from serve.store.store import Store
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
@@ -69,9 +69,19 @@ def _labelled(route: str, status: int) -> tuple[Counter, Histogram]:
 
 
 def serve(host: str, port: int, store: Store) -> None:
-    """Answers in a thread for all workers: each leaves its figures in the folder PROMETHEUS_MULTIPROC_DIR."""
+    """Answers in a thread for all workers: each leaves its figures in the folder PROMETHEUS_MULTIPROC_DIR.
+
+    Raises ConfigError where the port cannot be opened.
+    """
     registry = CollectorRegistry() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else REGISTRY
     if registry is not REGISTRY:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    try:
+        start_http_server(port, host, registry)
+    except OSError as error:
+        raise ConfigError(
+            f"the metrics cannot be served on {host}, port {port}: {error.strerror}. Set "
+            "ATTRITION_METRICS_PORT to a free port, or to 0 for none, and ATTRITION_METRICS_HOST to an "
+            "address of this machine."
+        ) from None
     registry.register(ServedRun(store))
-    start_http_server(port, host, registry)

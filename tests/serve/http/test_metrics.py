@@ -1,13 +1,15 @@
 """What Prometheus is told: by route and status, how old the scores are, and nobody's number."""
 
+import socket
 from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
+from configs.errors import ConfigError
 from serve.app import create_app
-from serve.http.metrics import ServedRun
+from serve.http.metrics import ServedRun, serve
 
 
 def shown(store):
@@ -18,6 +20,13 @@ def shown(store):
         for line in generate_latest(registry).decode().splitlines()
         if not line.startswith("#")
     }
+
+
+def test_a_port_that_somebody_else_serves_on_is_named(store):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"127.0.0.1, port {port}: .*ATTRITION_METRICS_PORT"):
+            serve("127.0.0.1", port, store)
 
 
 def test_a_store_without_a_run_says_so(store):
