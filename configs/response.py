@@ -60,14 +60,12 @@ class Response:
         """The share of the customer's money at risk that a contact is expected to keep; below 0: harm."""
         return self._of(score).share * movable(score) * self.channels.get(channel, 0.0)
 
-    def rests_on(self, score: Score, channel: str = "phone") -> RestsOn:
+    def rests_on(self, score: Score) -> RestsOn:
         """The finest level with evidence that moves the estimate; the setting where there is none."""
-        del channel  # relative to a call so far
         return self._of(score).rests_on
 
-    def harms(self, score: Score, channel: str = "phone") -> bool:
+    def harms(self, score: Score) -> bool:
         """True where a contact does harm with a probability of at least ``harm_probability``."""
-        del channel
         estimate = self._of(score)
         if not estimate.spread:
             return estimate.share < 0

@@ -122,15 +122,6 @@ def learn(
     return LearntResponse(replace(response, channels={**channels, **relative}), ratio, **counts)
 
 
-def stand_in(left_early: Floats, risk_early: Floats, risk: Floats) -> Floats:
-    """The probability of having left by the longest horizon, given who left within 30 days.
-
-    Whoever left early has left; the others leave as they were predicted to, on condition of being here.
-    """
-    later = (risk - risk_early) / np.maximum(1 - risk_early, LEAST_RISK)
-    return np.where(left_early == 1, 1.0, np.clip(later, 0, 1))
-
-
 def early_ratio(logged: Logged, setting: tuple[float, float]) -> float:
     """How much of a contact's effect shows within 30 days, for each part that is expected there.
 

@@ -303,16 +303,16 @@ def _decision(
         verdict.until,
         assignment.assigned_on if assigned else None,
         channel=channel,
-        rests_on=_rests_on(score, channel or "phone", week) if channel or is_harm else None,
+        rests_on=_rests_on(score, week) if channel or is_harm else None,
     )
 
 
-def _rests_on(score: Score, channel: str, week: Week) -> str:
+def _rests_on(score: Score, week: Week) -> str:
     """What the expected value rests on, and the known outcomes behind it: "reason 214", or "setting".
 
     A level that rests on what others of its kind showed, in other cells, is named by the largest with own.
     """
-    level = week.response.rests_on(score, channel)
+    level = week.response.rests_on(score)
     cell = score.reasons[0].group if score.reasons else "", score.risk_band, score.lifecycle_stage
     sizes = range(RESTS_ON.index(level) - 1, -1, -1)
     counted = (f"{RESTS_ON[size + 1]} {count}" for size in sizes if (count := week.outcomes.get(cell[:size])))

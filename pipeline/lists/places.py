@@ -47,7 +47,7 @@ def options_of(score: Score, lists: Lists, week: Week) -> list[ChannelOption]:
     options = [
         option_of(score, channel, week)
         for channel in lists.channels
-        if channel.fits(score) and not week.response.harms(score, channel.name)
+        if channel.fits(score) and not week.response.harms(score)
     ]
     return sorted(options, key=lambda option: (-option.net_minor, option.percent_of_place))
 

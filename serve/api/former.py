@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Any
 
-from fastapi import HTTPException
 from pydantic import Field
 
+from configs.branch_rows import FormerCustomer
 from serve.api.branches import NO_BRANCH
+from serve.api.customer_pages import owner_of_branch, owner_of_manager, page_of_customers
 from serve.api.managers import NO_MANAGER
 from serve.api.requests import (
     GONE_RUN,
@@ -64,9 +65,8 @@ def manager_former(
 ) -> FormerCustomers:
     """The customers whom a manager may win back."""
     with access.paging(cursor) as (read_session, start):
-        if read_session.manager(manager_id) is None:
-            raise HTTPException(404, NO_MANAGER)
-        page = _page(access, read_session, ListOwner(manager_id), (start, limit), money)
+        owner = owner_of_manager(read_session, manager_id)
+        page = _page(access, read_session, owner, (start, limit), money)
     return FormerCustomers(**page)
 
 
@@ -83,9 +83,8 @@ def branch_former(
 ) -> FormerCustomers:
     """The customers whom a branch may win back."""
     with access.paging(cursor) as (read_session, start):
-        if not read_session.branch_known(branch_id):
-            raise HTTPException(404, NO_BRANCH)
-        page = _page(access, read_session, ListOwner(None, branch_id, everybody=True), (start, limit), money)
+        owner = owner_of_branch(read_session, branch_id)
+        page = _page(access, read_session, owner, (start, limit), money)
     return FormerCustomers(**page)
 
 
@@ -93,26 +92,19 @@ def _page(
     access: Access, read_session: ReadSession, owner: ListOwner, rows: tuple[int, int], money: Any
 ) -> dict[str, Any]:
     """The fields of FormerCustomers; so many ``rows`` from one on."""
-    start, limit = rows
-    places = places_of_former(read_session, owner)
-    return {
-        **access.context(read_session.run).source,
-        "currency": read_session.run.base_currency,
-        "customers": tuple(
-            FormerCustomerSchema(
-                customer_id=row.customer_id,
-                manager_id=row.manager_id,
-                left_on=row.left_on,
-                lost=written_amount(row.lost_minor, money),
-                aum=written_amount(row.aum_minor, money),
-                reason=row.reason,
-                destination=row.destination,
-                chance=row.chance,
-                expected=written_amount(row.value_minor, money),
-                waits_until=row.waits_until,
-            )
-            for row in places[start : start + limit]
-            if row
-        ),
-        "next_cursor": access.cursor(read_session, start + limit, len(places)),
-    }
+
+    def shown(row: FormerCustomer) -> FormerCustomerSchema:
+        return FormerCustomerSchema(
+            customer_id=row.customer_id,
+            manager_id=row.manager_id,
+            left_on=row.left_on,
+            lost=written_amount(row.lost_minor, money),
+            aum=written_amount(row.aum_minor, money),
+            reason=row.reason,
+            destination=row.destination,
+            chance=row.chance,
+            expected=written_amount(row.value_minor, money),
+            waits_until=row.waits_until,
+        )
+
+    return page_of_customers(access, read_session, places_of_former(read_session, owner), rows, shown)

@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Any
 
-from fastapi import HTTPException
 from pydantic import Field
 
+from configs.branch_rows import TierWatch
 from serve.api.branches import NO_BRANCH
+from serve.api.customer_pages import owner_of_branch, owner_of_manager, page_of_customers
 from serve.api.managers import NO_MANAGER
 from serve.api.requests import (
     GONE_RUN,
@@ -64,9 +65,8 @@ def manager_watched(
 ) -> WatchedCustomers:
     """A manager's customers about to fall a tier."""
     with access.paging(cursor) as (read_session, start):
-        if read_session.manager(manager_id) is None:
-            raise HTTPException(404, NO_MANAGER)
-        page = _page(access, read_session, ListOwner(manager_id), (start, limit), money)
+        owner = owner_of_manager(read_session, manager_id)
+        page = _page(access, read_session, owner, (start, limit), money)
     return WatchedCustomers(**page)
 
 
@@ -83,9 +83,8 @@ def branch_watched(
 ) -> WatchedCustomers:
     """A branch's customers about to fall a tier."""
     with access.paging(cursor) as (read_session, start):
-        if not read_session.branch_known(branch_id):
-            raise HTTPException(404, NO_BRANCH)
-        page = _page(access, read_session, ListOwner(None, branch_id, everybody=True), (start, limit), money)
+        owner = owner_of_branch(read_session, branch_id)
+        page = _page(access, read_session, owner, (start, limit), money)
     return WatchedCustomers(**page)
 
 
@@ -93,26 +92,19 @@ def _page(
     access: Access, read_session: ReadSession, owner: ListOwner, rows: tuple[int, int], money: Any
 ) -> dict[str, Any]:
     """The fields of WatchedCustomers; so many ``rows`` from one on."""
-    start, limit = rows
-    places = places_of_watched(read_session, owner)
-    return {
-        **access.context(read_session.run).source,
-        "currency": read_session.run.base_currency,
-        "customers": tuple(
-            WatchedCustomer(
-                customer_id=watch.customer_id,
-                manager_id=watch.manager_id,
-                tier=watch.tier,
-                falls_to=watch.falls_to,
-                watched_since=watch.watched_since,
-                falls_on=watch.falls_on,
-                days=watch.days,
-                average=written_amount(watch.average_minor, money),
-                needed=written_amount(watch.needed_minor, money),
-                saved_by=written_amount(watch.saved_by_minor, money),
-            )
-            for watch in places[start : start + limit]
-            if watch
-        ),
-        "next_cursor": access.cursor(read_session, start + limit, len(places)),
-    }
+
+    def shown(watch: TierWatch) -> WatchedCustomer:
+        return WatchedCustomer(
+            customer_id=watch.customer_id,
+            manager_id=watch.manager_id,
+            tier=watch.tier,
+            falls_to=watch.falls_to,
+            watched_since=watch.watched_since,
+            falls_on=watch.falls_on,
+            days=watch.days,
+            average=written_amount(watch.average_minor, money),
+            needed=written_amount(watch.needed_minor, money),
+            saved_by=written_amount(watch.saved_by_minor, money),
+        )
+
+    return page_of_customers(access, read_session, places_of_watched(read_session, owner), rows, shown)

@@ -8,7 +8,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.response import Estimate, Response, movable_early, movable_share
 from models import response
-from models.response import Logged, early_ratio, effects, learn, policy_value, stand_in
+from models.response import Logged, early_ratio, effects, learn, policy_value
 from tests.serve.conftest import a_score
 
 SETTING = (0.3, 20)
@@ -166,9 +166,6 @@ def test_early_outcomes_stand_in_until_the_others_are_known(settings):
     learnt = learn(early, SETTING, settings, PHONE)
     assert (learnt.matured, learnt.early, learnt.early_ratio) == (0, 20_000, 1.0)
     assert 0.3 < learnt.response.overall.share < learn(whole, SETTING, settings, PHONE).response.overall.share
-    assert stand_in(np.array([1.0, 0.0]), np.array([0.2, 0.2]), np.array([0.36, 0.36])) == pytest.approx(
-        [1, 0.2]
-    )
 
 
 def test_how_much_shows_early_by_hand():
