@@ -1,15 +1,29 @@
 """The command attrition; python -m pipeline is the same."""
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from configs.errors import EXIT_CODES, MachineError, exit_code_of
 from configs.files import keep_private
 from pipeline.commands import alarms, campaigns, models, operations, service
 
+
+class _Verbs(TyperGroup):
+    """The verbs. What is not given of the flags that Typer adds is False: from None it casts them by
+    Pydantic, whose import took a third of the time of a verb's ``--help``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for flag in self.get_params(ctx):
+            flag.default = False
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
     name="attrition",
+    cls=_Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Who is about to leave, and with how much money. attrition <command> --help says more.",

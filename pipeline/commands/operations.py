@@ -20,7 +20,6 @@ from pipeline.commands.options import (
     terminal_wording,
     writing,
 )
-from pipeline.lease import held
 from pipeline.progress import log, progress_bar, start_logging, step
 
 app, weekly_verbs, store_verbs = typer.Typer(), typer.Typer(), typer.Typer()
@@ -66,6 +65,7 @@ def _to_a_terminal() -> bool:
 @app.command("new-bank")
 def new_bank_command(raw: RawOption, bank: BankOption, data: DataOption = DATA) -> None:
     """Draft the bank's settings and SELECTs from its files; afterwards, name the questions left."""
+    from pipeline.lease import held
     from pipeline.new_bank.new_bank import draft_bank, remaining_questions
 
     start_logging()

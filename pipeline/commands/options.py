@@ -11,7 +11,6 @@ import typer
 
 from configs.dates import monday
 from pipeline.commands.completion import banks, mondays
-from pipeline.lease import held
 from pipeline.progress import start_logging
 
 if TYPE_CHECKING:  # importing the pipeline costs seconds; --help must not
@@ -57,6 +56,7 @@ def writing(command: str, bank: str, data: Path, snapshot_date: date | None = No
     Raises LeaseError where another command holds it.
     """
     from pipeline.alarms.watch import watched
+    from pipeline.lease import held
 
     context = context_of(bank, data)
     with held(context.home.root, command), watched(context, command, snapshot_date):

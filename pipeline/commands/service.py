@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from configs.files import whole_file
-from configs.published import LANGUAGES, Language
 from pipeline.commands.completion import ROLES
 from pipeline.commands.options import DATA, BankOption, DataOption, store_of
 
@@ -60,6 +59,7 @@ def branch_report(
     ] = None,
 ) -> None:
     """The monthly workbooks of the bank and its branches, with charts, from the run that is served."""
+    from configs.published import LANGUAGES, Language
     from serve.store.store import Store
     from serve.workbooks.branch_report import branch_reports
 
