@@ -12,7 +12,7 @@ from typing import Any
 from configs.call_lists import Assignment
 from configs.campaigns import Campaign
 from configs.list_settings import Lists
-from pipeline.lists.control_group import assigned_as, hash_below, in_control_group
+from pipeline.lists.control_group import assigned_as, hash_below, is_control
 from serve.store.audience import AudienceRow
 
 KEPT = ("household_id", "branch_id", "manager_id", "tier", "lifecycle_stage", "risk_band",
@@ -23,14 +23,21 @@ KEPT = ("household_id", "branch_id", "manager_id", "tier", "lifecycle_stage", "r
 class AudienceFacts:
     """What a sending must know besides its audience; customers by their newest numbers.
 
-    ``often``: who was contacted as often as lists may. ``assignments``: those of the lists that hold, by
-    customer, and by household under ``household\\0…``.
+    ``often``: who was contacted as often as lists may. ``assignments``: those of the lists that hold, as
+    ``held_by_name`` has them; ``waiting``: the names of those whose outcome is open.
     """
 
     monday: date
     until: date
     often: Collection[str]
     assignments: Mapping[str, Assignment]
+    waiting: Collection[str] = ()
+
+    def why_not(self, row: AudienceRow) -> str | None:
+        """A key of LEFT_OUT that the store alone cannot tell: it keeps assignments under old numbers."""
+        if assigned_as(row) in self.waiting or row.customer_id in self.waiting:
+            return "in_experiment"
+        return "too_often" if row.customer_id in self.often else None
 
 
 def members_of(
@@ -45,7 +52,7 @@ def members_of(
     members, arms, left_out = list[dict[str, Any]](), Counter[str](), Counter[str]()
     homes, room = set[str](), campaign.plan.size
     for row in rows:
-        why = row.why or ("too_often" if row.customer_id in facts.often else None)
+        why = row.why or facts.why_not(row)
         if why is None and row.household_id in homes:
             why = "household"
         if why is None and not room:
@@ -70,8 +77,7 @@ def members_of(
 def _arm(campaign: Campaign, row: AudienceRow, lists: Lists, facts: AudienceFacts) -> str:
     """The lasting control group is left alone by all; of the others a share is kept back, at random."""
     key = assigned_as(row)
-    held = facts.assignments.get(key) or facts.assignments.get(row.customer_id)
-    if held.control_group if held else in_control_group(key, facts.monday, lists):
+    if is_control((key, row.customer_id), facts.monday, lists, facts.assignments):
         return "lasting_control"
     share = campaign.plan.control_share
     return "control" if hash_below(share, lists.salt, campaign.campaign_id, key) else "contact"

@@ -17,11 +17,12 @@ from pipeline.campaigns.effect import campaign_figures
 from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.call_lists import contacted_often
+from pipeline.lists.control_group import held_by_name
 from pipeline.lists.reached import contact_days
 from pipeline.progress import log, step
 from pipeline.tables import Ingested
 from serve.store import assignments, campaign_members, campaign_sending, campaigns, tables
-from serve.store.audience import audience
+from serve.store.audience import audience, outcome_time
 from serve.store.contacts import Author
 from serve.store.read_session import ReadSession, find
 from serve.store.store import Store
@@ -76,7 +77,7 @@ def _send(
             run.snapshot_date,
             run.snapshot_date + timedelta(weeks=weeks),
             contacted_often(connection, days, settings.lists, run.snapshot_date),
-            _assignments(session, numbers),
+            *_assignments(session, numbers),
         )
         members, counts = members_of(campaign, audience(session, campaign.plan.rule), settings.lists, facts)
         if not counts.get("contact"):
@@ -102,22 +103,18 @@ def _send(
     return Sending(campaign, counts)
 
 
-def _assignments(session: ReadSession, numbers: Numbers) -> dict[str, Assignment]:
-    """The assignments of the lists that hold, by customer; the oldest of a household's members is all of
-    theirs."""
+def _assignments(session: ReadSession, numbers: Numbers) -> tuple[dict[str, Assignment], frozenset[str]]:
+    """The assignments of the lists that hold, by name, and the names of those whose outcome is open."""
     scores, monday = tables.scores, session.run.snapshot_date
     in_households = select(scores.c.customer_id, scores.c.household_id).where(
         scores.c.run_version == session.run_version, scores.c.household_id.is_not(None)
     )
     homes = {row.customer_id: row.household_id for row in session.connection.execute(in_households)}
-    held: dict[str, Assignment] = {}
     holding = assignments.holding(session.connection, monday + timedelta(days=1))
-    for name, assignment in sorted(holding.items(), key=lambda pair: (pair[1].assigned_on, pair[0])):
-        customer_id = numbers.of(name)
-        held[customer_id] = assignment
-        if home := homes.get(customer_id):
-            held.setdefault(f"household\0{home}", assignment)
-    return held
+    since = monday - outcome_time(session)
+    waiting = {name: each for name, each in holding.items() if each.assigned_on > since}
+    held, of_open = (held_by_name(each, homes, numbers.of) for each in (holding, waiting))
+    return held, frozenset(of_open)
 
 
 def _check_salt(bank: Context, waiting: tuple[Campaign, ...]) -> None:

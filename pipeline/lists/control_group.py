@@ -5,6 +5,7 @@ them, so the group measures what they do together; docs/lists.md, "The control g
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from configs.call_lists import Assignment, Week
@@ -48,6 +49,31 @@ def assigned_as(customer: Score | AudienceRow) -> str:
 def assignment_name(customer_id: str, household_id: str | None) -> str:
     """The household of a customer, or the customer."""
     return f"household\0{household_id}" if household_id else customer_id
+
+
+def held_by_name(
+    holding: Mapping[str, Assignment], homes: Mapping[str, str], newest: Callable[[str], str]
+) -> dict[str, Assignment]:
+    """The assignments that hold, by customer under the newest number, and by ``assignment_name`` of homes.
+
+    The oldest of its members' is all of theirs. ``homes`` has the household of each customer in one.
+    """
+    held: dict[str, Assignment] = {}
+    for name, assignment in sorted(holding.items(), key=lambda pair: (pair[1].assigned_on, pair[0])):
+        customer_id = newest(name)
+        held[customer_id] = assignment
+        if home := homes.get(customer_id):
+            held.setdefault(assignment_name(customer_id, home), assignment)
+    return held
+
+
+def is_control(names: tuple[str, str], monday: date, lists: Lists, held: Mapping[str, Assignment]) -> bool:
+    """Whether lists and campaigns leave a customer alone; ``names`` are what is drawn and the customer_id.
+
+    An assignment that holds beyond its period counts before the draw of the present one.
+    """
+    assignment = held.get(names[0]) or held.get(names[1])
+    return assignment.control_group if assignment else in_control_group(names[0], monday, lists)
 
 
 def period_of(monday: date, lists: Lists) -> tuple[str, date]:

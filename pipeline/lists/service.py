@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from pipeline.tables import Ingested
 
 LOOK_BACK = timedelta(days=LONGEST_OVERDUE)
 OPENED = ["customer_id", "opened_on", "known_on", "superseded_on"]
+SEEN = ["contacted_at", "known_on"]
 NOBODY = -2  # no code of a manager
 Heads = Mapping[str, Collection[str]]  # the branch heads on record, by branch_id
 
@@ -33,29 +35,42 @@ def with_contact_due(
 ) -> tuple[Score, ...]:
     """The scores with the day on which a contact is due by each customer's standard.
 
-    It lies the interval after the last contact that counts, or else after the first day as a customer;
-    nothing is due to who wants no calls. A contact counts in which the customer was reached, through a
-    channel of the standard and by its person: the manager now in charge, a head of the branch, or anybody.
-    Where nobody is in charge, or the branch has no head on record, anybody's counts. One bucket is held in
-    memory at a time.
+    It lies the interval after the last contact that counts, or else after the first day as a customer, from
+    the first contact on that the bank knows of anybody: of before it nobody can say whether there was one.
+    Nothing is due where no contact is known, and to who wants no calls. A contact counts in which the
+    customer was reached, through a channel of the standard and by its person: the manager now in charge, a
+    head of the branch, or anybody. Where nobody is in charge, or the branch has no head on record, anybody's
+    counts. One bucket is held in memory at a time.
     """
-    whole, heads = tuple(scores), branch_heads(tables)
+    whole, heads, first = tuple(scores), branch_heads(tables), _first_contact(tables, as_of)
     asked = {
         score.customer_id: score
         for score in whole
-        if not (score.marketing_opt_out or score.customer_id in opted_out)
+        if first and not (score.marketing_opt_out or score.customer_id in opted_out)
     }
     due: dict[str, date] = {}
     for bucket in range(tables.buckets):
         people = tables.read("customers", bucket, OPENED)
-        if people is not None:
-            names = sorted(asked.keys() & {*people["customer_id"].unique().to_pylist()})
+        names = sorted(asked.keys() & {*people["customer_id"].unique().to_pylist()}) if people else []
+        if names:
             customers = [asked[name] for name in names]
             since = as_of - LOOK_BACK - timedelta(days=max(each.days for each in settings.service_standards))
             contacts = tables.read("contacts", bucket, COLUMNS, since=since.year)
-            days = _due_days(settings, customers, (people, contacts), heads, (as_of, since))
+            begins = max(since, first or since)
+            days = _due_days(settings, customers, (people, contacts), heads, (as_of, begins))
             due |= {name: EPOCH + timedelta(days=day) for name, day in zip(names, days, strict=True)}
     return tuple(replace(score, contact_due_on=due.get(score.customer_id)) for score in whole)
+
+
+def _first_contact(tables: Ingested, as_of: date) -> date | None:
+    """The first day of a contact with anybody, as known before a Monday; None where none is known."""
+    for year in sorted({int(path.stem) for path in tables.parts("contacts")}):
+        of_year = (tables.read("contacts", bucket, SEEN, year, year + 1) for bucket in range(tables.buckets))
+        known = [rows.filter(pc.field("known_on") < as_of) for rows in of_year if rows is not None]
+        days = [pc.min(rows["contacted_at"]).as_py() for rows in known if len(rows)]
+        if days and min(days).date() < as_of:
+            return min(days).date()
+    return None
 
 
 def branch_heads(tables: Ingested) -> dict[str, frozenset[str]]:
@@ -76,7 +91,7 @@ def _due_days(
 ) -> list[int]:
     """Per customer of a bucket, sorted by customer_id, the day number on which a contact is due.
 
-    ``tables`` are the bucket's customers and contacts, ``days`` the Monday and the first day looked at.
+    ``tables`` are the bucket's customers and contacts, ``days`` the Monday and the first day that counts.
     """
     (people, contacts), (as_of, since) = tables, days
     standards = settings.service_standards
@@ -120,8 +135,8 @@ def _right_person(
     managers = [score.manager_id for score in customers]
     branches = [score.branch_id or "" for score in customers]
     in_charge = np.array([codes.get(name or "", NOBODY) for name in managers])
-    managed = np.array([bool(name) for name in managers])
-    headed = np.array([branch in heads for branch in branches])
+    managed = np.array([bool(name) for name in managers], bool)
+    headed = np.array([branch in heads for branch in branches], bool)
     pairs = zip(of.tolist(), by.tolist(), strict=True)
     by_head = np.array([names[code] in heads.get(branches[k], ()) for k, code in pairs], bool)
     manager, head = who == "manager", who == "branch_head"

@@ -1,8 +1,9 @@
 """Who is asked to come back, in which order, and how well that order was right before."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,21 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from configs.branch_rows import FormerCustomer
+from configs.call_lists import Assignment
 from configs.settings import Settings
 from configs.win_back import REASONS_LEFT
 from features.former import DESTINATIONS, LEARN_EVERY
 from models.win_back import Chance, Floats, Past, Prior, chances_out_of_time, fit_chance
 from pipeline.artefacts import Home
 from pipeline.context import Context
-from pipeline.lists.control_group import assignment_name, in_control_group
+from pipeline.ingest.renumbered import newest_numbers
+from pipeline.lists.control_group import assignment_name, held_by_name, is_control
 from pipeline.progress import progress_bar, step
 from pipeline.scoring.score import Publication
 from pipeline.tables import Ingested
 from pipeline.win_back.former import former_customers
+from serve.store import assignments
+from serve.store.store import Store
 
 RECENT = 56  # days within which a contact may still work
 
@@ -42,7 +47,10 @@ def run_win_back(context: Context, tables: Ingested, publication: Publication) -
     """The former customers of a run, as a step of it."""
     snapshot_date, scored = publication.run.snapshot_date, {row.customer_id for row in publication.scores}
     with step("win-back") as counts, progress_bar("former") as on_former:
-        gone = win_back(context.settings, context.home, tables, snapshot_date, scored, on_former)
+        with Store(context.home.store) as store, store.read() as connection:
+            holding = assignments.holding(connection, snapshot_date)
+        held = held_by_name(holding, publication.households, newest_numbers(tables).of)
+        gone = win_back(context.settings, context.home, tables, snapshot_date, scored, held, on_former)
         counts["customers"] = len(gone.customers)
         counts |= {"rests_on": gone.figures["rests_on"]} if gone.figures else {}
         evaluated = gone.figures.get("evaluated")
@@ -56,12 +64,14 @@ def win_back(
     tables: Ingested,
     snapshot_date: date,
     scored: Collection[str],
+    held: Mapping[str, Assignment] = MappingProxyType({}),
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> FormerList:
     """The former customers of a Monday. Nobody where a bank counts customers: no money is seen to leave.
 
     Nor is anybody asked who has brought enough of it back, while it is seen whether it stays. Whoever is
-    ``scored`` has enough money left for the weekly list, which decides about them.
+    ``scored`` has enough money left for the weekly list, which decides about them. ``held`` are the
+    assignments of the lists that hold, by name.
     """
     if settings.counts == "customers":
         return FormerList((), {})
@@ -72,7 +82,7 @@ def win_back(
     chance = fit_chance(_past(known, settings), _prior(settings))
     today = frame[frame["snapshot_date"] == snapshot_date]
     today = today[~today["customer_id"].isin(set(scored))]
-    control = _in_control_group(today, snapshot_date, settings)
+    control = _in_control_group(today, snapshot_date, settings, held)
     asked = today[~control]
     customers = _published(asked, chance, settings, snapshot_date)
     figures = {
@@ -134,11 +144,14 @@ def _columns(frame: pd.DataFrame) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def _in_control_group(frame: pd.DataFrame, monday: date, settings: Settings) -> NDArray[np.bool_]:
+def _in_control_group(
+    frame: pd.DataFrame, monday: date, settings: Settings, held: Mapping[str, Assignment]
+) -> NDArray[np.bool_]:
     """One flag per row; the control group is that of the lists on the Monday."""
     homes = frame["household_id"].astype(object).where(frame["household_id"].notna(), None)
-    names = (assignment_name(*key) for key in zip(frame["customer_id"], homes, strict=True))
-    return np.array([in_control_group(name, monday, settings.lists) for name in names], bool)
+    keys = zip(frame["customer_id"], homes, strict=True)
+    names = ((assignment_name(*key), key[0]) for key in keys)
+    return np.array([is_control(name, monday, settings.lists, held) for name in names], bool)
 
 
 def _published(
@@ -202,15 +215,18 @@ def _outcome(known: pd.DataFrame, settings: Settings) -> dict[str, Any] | None:
     """Of the newest Monday whose outcome is known: how many came back with how much, by what was done.
 
     Nothing is said of a group of fewer than ``figures.least_customers``. Whoever was reached is not like the
-    others, so that the difference is no effect; that of the control group is.
+    others, so that the difference is no effect; that of the control group is. Where nobody is known to have
+    been reached, nobody is said not to have been.
     """
     if known.empty:
         return None
     monday = known["snapshot_date"].max()
     rows = known[known["snapshot_date"] == monday]
-    control = _in_control_group(rows, monday, settings)
+    control = _in_control_group(rows, monday, settings, {})
     reached = rows["contacted"].to_numpy(bool)
-    groups = {"contacted": reached & ~control, "not_contacted": ~reached & ~control, "control_group": control}
+    groups = {"contacted": reached & ~control, "not_contacted": ~reached & ~control}
+    groups = groups if known["contacted"].any() else {"others": ~control}
+    groups["control_group"] = control
     shown = {
         name: {
             "customers": int(chosen.sum()),

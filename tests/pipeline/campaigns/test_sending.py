@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from configs.bank_folder import load_settings
 from configs.campaigns import Plan
@@ -18,6 +18,7 @@ from pipeline.campaigns import sending
 from pipeline.campaigns.effect import campaign_figures, estimate_effects, write_effects
 from pipeline.campaigns.sending import send_due
 from pipeline.context import Context
+from pipeline.ingest.renumbered import Numbers
 from pipeline.lists import experiment
 from pipeline.lists.call_lists import week_of
 from pipeline.lists.decisions import choose
@@ -284,6 +285,22 @@ def test_members_follow_new_numbers_and_are_pruned_with_the_assignments(bank):
     with bank.store.read() as connection:
         assert campaigns.campaign_of(connection, name).sent["contact"]
         assert campaign_members.latest_result(connection, name)
+
+
+def test_an_open_assignment_under_an_old_number_keeps_its_customer_out_of_campaigns(bank, monkeypatch):
+    """p02 is c02 now, and p12 is c12, who lives with c11; the outcome of p03, who is c03, is known."""
+    row = {"run_id": "r", "tier": "", "reason_group": "", "risk": 0.1, "money_at_risk_minor": 0}
+    row |= {"until": MONDAY + 20 * WEEK, "control_group": False}
+    with bank.store.write() as connection:
+        for name, ago in (("p02", 13), ("p12", 1), ("p03", 14)):
+            assigned = row | {"customer_id": name, "assigned_on": MONDAY - ago * WEEK}
+            connection.execute(insert(tables.assignments).values(assigned))
+    newest = Numbers({"p02": "c02", "p12": "c12", "p03": "c03"})
+    monkeypatch.setattr(sending, "newest_numbers", lambda _: newest)
+    name = bank.propose(size=12, control_share=0.0)
+    bank.send()
+    why = {each: arm for each, arm in bank.members(name).items() if arm != "contact"}
+    assert why == {"c01": "listed"} | dict.fromkeys(("c02", "c11", "c12"), "in_experiment")
 
 
 def test_whoever_was_contacted_often_is_left_alone_by_lists_and_campaigns(bank, monkeypatch):

@@ -32,17 +32,25 @@ AGO = {days: MONDAY - timedelta(days=days) for days in (0, 1, 10, 30, 31, 59, 90
 
 @pytest.fixture
 def tables(tables_of, tmp_path):
-    """One bucket with a customer of 2020, and contacts; B1 has M0 at its head, B2 nobody on record."""
+    """One bucket with a customer of 2020, and contacts; B1 has M0 at its head, B2 nobody on record.
 
-    def ingested(*contacts, opened=date(2020, 1, 1), head=True):
-        made = tables_of({"customers": [{"customer_id": "c", "opened_on": opened}],
-                          "contacts": [{"customer_id": "c", **contact} for contact in contacts]})  # fmt: skip
+    Contacts are known since one with somebody else, ``since`` days ago; None: since the first of these.
+    """
+
+    def ingested(*contacts, opened=date(2020, 1, 1), head=True, since=500):
+        rows = [{"customer_id": "c", **contact} for contact in contacts]
+        rows += [{"customer_id": "d", **contact(since)}] if since is not None else []
+        made = tables_of({"customers": [{"customer_id": "c", "opened_on": opened}], "contacts": rows})
+        years = {row["contacted_at"].year for row in rows}
         managers = [{"manager_id": name, "branch_id": "B1", "is_branch_head": head and name == "M0"}
                     for name in ("M0", "M1")]  # fmt: skip
         pq.write_table(pa.Table.from_pylist(managers), tmp_path / "managers.parquet")
         return SimpleNamespace(
             buckets=1,
-            read=lambda name, _bucket, columns, **_: made[name].select(columns) if len(made[name]) else None,
+            parts=lambda _: [tmp_path / f"{year}.parquet" for year in years],
+            read=lambda name, _bucket, columns, *_, **__: (
+                made[name].select(columns) if len(made[name]) else None
+            ),
             whole=lambda name: tmp_path / f"{name}.parquet",
         )
 
@@ -119,3 +127,12 @@ def test_without_a_contact_the_interval_begins_with_the_first_day_as_a_customer(
     assert waits(tables(opened=AGO[91])) == 1
     # Nobody counts as overdue for more than a year.
     assert waits(tables()) == waits(tables(contact(500))) == waits(tables(), CALLED) == 364
+
+
+def test_contacts_of_before_the_first_that_is_known_are_not_missed(tables):
+    """A bank whose contacts begin 31 days ago cannot say whether anybody was contacted before."""
+    assert waits(tables(since=31)) == 31 - 90
+    assert waits(tables(since=31), VISITED) == 1
+    assert waits(tables(since=31, opened=AGO[10])) == 10 - 90
+    for nothing in (tables(since=None), tables(since=0), tables(contact(10, known_on=MONDAY), since=None)):
+        assert waits(nothing) is None

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from configs.bank_folder import load_settings
+from configs.call_lists import Assignment
 from configs.settings import Settings
 from models.win_back import Past, Prior, chances_out_of_time, fit_chance
+from pipeline.lists.control_group import held_by_name
 from pipeline.win_back import win_back as module
 
 MONDAY, WEEK = date(2026, 11, 16), timedelta(weeks=1)
@@ -131,3 +133,25 @@ def test_the_control_group_is_left_alone_and_counted(settings: Settings, monkeyp
     assert len(gone.customers) + gone.figures["control_group"] == 100
     assert 30 < gone.figures["control_group"] < 70
     assert set(gone.figures["outcome"]["groups"]) == {"contacted", "not_contacted", "control_group"}
+
+
+def test_an_assignment_that_holds_beyond_its_period_counts_before_the_draw(
+    settings: Settings, monkeypatch: Any
+) -> None:
+    """By this half-year's draw nobody is in the control group; C001 and the household of C002 still are."""
+    today = rows(MONDAY, 0, 4, household_id=[None, None, "H", None])
+    held = {name: Assignment(MONDAY - 20 * WEEK, MONDAY + WEEK, True) for name in ("C001", "old", "C009")}
+    held["C000"] = Assignment(MONDAY - 20 * WEEK, MONDAY + WEEK, False)
+    monkeypatch.setattr(module, "former_customers", lambda *_: today)
+    named = held_by_name(held, {"C009": "H"}, lambda name: {"old": "C003"}.get(name, name))
+    gone = module.win_back(settings, None, SimpleNamespace(), MONDAY, (), named)  # type: ignore[arg-type]
+    assert [row.customer_id for row in gone.customers] == ["C000"]
+    assert gone.figures["control_group"] == 3
+
+
+def test_where_no_contact_is_known_nobody_is_said_not_to_have_been_reached(
+    settings: Settings, monkeypatch: Any
+) -> None:
+    past = rows(MONDAY - 40 * WEEK, 3, contacted=False)
+    gone = listed(pd.concat([past, rows(MONDAY, 0, 4, contacted=False)]), settings, monkeypatch)
+    assert gone.figures["outcome"]["groups"].keys() == {"others"}

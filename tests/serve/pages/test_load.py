@@ -19,7 +19,7 @@ from serve.store.read_session import ReadSession
 
 CARE = Care("", 240, 7_000_000_00, 60_000_00, asked=200, overdue=50, longest_days=77, calls=31.5)
 FIRST = ManagerLoad(replace(CARE, name="M1"), 23.5, 20, 3.5, CallOutcomes(40, 8, 10.0, 0.91, 0.52, 1.37))
-SECOND = ManagerLoad(replace(CARE, name="M2", asked=0, overdue=0, longest_days=364), 8.0, None, 0.0, None)
+SECOND = ManagerLoad(replace(CARE, name="M2", asked=40, overdue=0, longest_days=364), 8.0, None, 0.0, None)
 SPREAD = CallsPerManager(2, 15.75, 1.49, 0.25)
 ALIKE = CARE, replace(CARE, customers=17), (replace(CARE, name="steady"),), (replace(CARE, name="affluent"),)
 LEFT = Leaver("M0", 12, 5, 900_00), Leaver("M00", 3, 0, 100_00)
@@ -82,3 +82,15 @@ def test_a_bank_without_managers_and_branches_says_so(signed_in, monkeypatch):
     text = text_of(signed_in("head_office"), "/bank/load")
     assert "No customer has a manager" in text
     assert 'id="load-branches"' not in text
+
+
+def test_a_bank_that_knows_of_no_contact_shows_no_zero_of_overdue_ones(signed_in, monkeypatch):
+    nothing = replace(CARE, asked=0, overdue=0, longest_days=0, calls=0.0)
+    whole = replace(
+        BANK, total=nothing, segments=(replace(nothing, name="steady"),), branches=(), overloaded=0
+    )
+    monkeypatch.setattr(ReadSession, "branch_figures", lambda *_: json.loads(json.dumps(as_object(whole))))
+    text = text_of(signed_in("head_office"), "/bank/load")
+    assert "no contact with anybody is known yet" in text
+    assert ">0<" not in text
+    assert ">0.0<" not in text

@@ -108,18 +108,20 @@ def test_eight_senders_of_one_key_at_once_record_one_contact(published, store_ur
 
 
 def test_what_was_recorded_of_customers_with_a_new_number_follows_them(published):
-    """c1 and c2 became c9: their calls are c9's, and the earlier opt-out holds."""
+    """c1 and c2 became c9: their calls are c9's, and the earlier opt-out holds, under all numbers: the run
+    that is served has the old ones."""
     recorded(published, CALL)
     recorded(published, replace(CALL, key="key-2", customer_id="c2", outcome="no_contact"))
     recorded(published, replace(CALL, key="key-3", customer_id="c3"))
     with published.write() as connection:
         contacts.opt_out(connection, "c1", AT - timedelta(days=3), LI)
-    for moved in (4, 0):  # again it changes nothing
+    for moved in (5, 0):  # again it changes nothing
         with published.write() as connection:
             assert renumbering.follow_numbers(connection, {"c1": "c9", "c2": "c9"}) == moved
             assert [call.key for call in contacts.latest_of(connection, "c9", 5)] == ["key-2", "key-1"]
-            assert contacts.opted_out(connection) == {"c9"}
-            assert contacts.opted_out_since(connection, "c9") == (AT - timedelta(days=3)).date()
+            assert contacts.opted_out(connection) == {"c1", "c2", "c9"}
+            for name in ("c1", "c9"):
+                assert contacts.opted_out_since(connection, name) == (AT - timedelta(days=3)).date()
             assert contacts.last_reached(connection, date(2026, 12, 1)).keys() == {"c9", "c3"}
     assert len(audited(published)) == 5  # the log keeps the old numbers, and its chain
 
@@ -129,8 +131,23 @@ def test_the_opt_out_of_the_number_that_stays_is_kept_where_it_is_earlier(publis
         contacts.opt_out(connection, "c2", AT - timedelta(days=9), LI)
         contacts.opt_out(connection, "c1", AT, LI)
         renumbering.follow_numbers(connection, {"c1": "c2"})
-        assert contacts.opted_out(connection) == {"c2"}
-        assert contacts.opted_out_since(connection, "c2") == (AT - timedelta(days=9)).date()
+        assert contacts.opted_out(connection) == {"c1", "c2"}
+        for name in ("c1", "c2"):
+            assert contacts.opted_out_since(connection, name) == (AT - timedelta(days=9)).date()
+
+
+@pytest.mark.parametrize("under", ["c1", "c9"])
+def test_a_withdrawal_under_one_number_ends_the_opt_out_under_all_until_the_next(published, under):
+    newest = {"c1": "c9"}
+    with published.write() as connection:
+        contacts.opt_out(connection, "c1", AT, LI)
+        renumbering.follow_numbers(connection, newest)
+        contacts.withdraw_opt_out(connection, under, AT + timedelta(days=1), LI)
+        assert renumbering.follow_numbers(connection, newest) == 2
+        assert contacts.opted_out(connection) == frozenset()
+        contacts.opt_out(connection, "c1", AT + timedelta(days=2), LI)  # in the run that is served
+        renumbering.follow_numbers(connection, newest)
+        assert contacts.opted_out(connection) == {"c1", "c9"}
 
 
 def test_a_correction_stands_in_the_place_of_an_entry_which_stays_and_counts_no_more(published):
