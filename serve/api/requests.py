@@ -20,7 +20,7 @@ RunId = Annotated[str, Path(pattern=ID, description="a run_id, or latest")]
 SinceRun = Annotated[str, Query(pattern=ID, description="the run_id of the scores that the caller has")]
 TextLanguage = Annotated[Language, Query(description="language of the texts")]
 MoneyWritten = Annotated[
-    MoneyForm, Query(description="how amounts are written: 575346.65, the text 575346.65, or 57534665")
+    MoneyForm, Query(description="how amounts are written: 575346.65, text 575346.65, or hundredths 57534665")
 ]
 DecisionCode = Literal[
     "opted_out",

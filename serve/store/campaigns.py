@@ -122,12 +122,10 @@ def withdraw(
 def listed(connection: Connection, scope: Scope = EVERYTHING) -> tuple[Campaign, ...]:
     """The campaigns within reach, the newest first.
 
-    Within a branch's those for all branches or that one; within a manager's those with a customer to contact.
+    Within a branch's or a manager's those with a customer to contact who is in charge there now; within a
+    branch's also those for it and for all branches.
     """
-    campaigns = tables.campaigns
-    query = select(campaigns).order_by(campaigns.c.created_at.desc(), campaigns.c.campaign_id)
-    in_order = map(_from_row, connection.execute(query.where(_concerns(scope))))
-    return tuple(campaign for campaign in in_order if _of_branch(campaign, scope))
+    return _within_reach(connection, scope)
 
 
 def campaign_of(connection: Connection, campaign_id: str, scope: Scope = EVERYTHING) -> Campaign:
@@ -186,13 +184,11 @@ def _decided(connection: Connection, campaign_id: str, author: Author, scope: Sc
 def _for_decision(connection: Connection, campaign_id: str, scope: Scope) -> Campaign:
     """A branch head decides about campaigns of the own branch alone."""
     campaign = campaign_of(connection, campaign_id, scope)
-    _within(campaign.plan, scope) if campaign.plan.rule.branches else _within_all(scope)
+    branches = campaign.plan.rule.branches
+    if scope.reach is not Reach.ALL and (scope.reach is not Reach.BRANCH or branches != (scope.number,)):
+        whose = "of another branch" if branches else "for all branches"
+        raise CampaignError("campaign_id", f"a campaign {whose} is decided about at head office.")
     return campaign
-
-
-def _within_all(scope: Scope) -> None:
-    if scope.reach is not Reach.ALL:
-        raise CampaignError("campaign_id", "a campaign for all branches is decided about at head office.")
 
 
 def _require(connection: Connection, campaign: Campaign, *states: str, verb: str) -> None:
@@ -214,12 +210,33 @@ def _words(why: str) -> str:
     return words
 
 
+def _within_reach(
+    connection: Connection, scope: Scope, *conditions: ColumnElement[bool]
+) -> tuple[Campaign, ...]:
+    """The campaigns within reach that meet the conditions, the newest first."""
+    kept, of_branch = tables.campaigns, scope.reach is Reach.BRANCH
+    query = select(kept).where(*conditions).order_by(kept.c.created_at.desc(), kept.c.campaign_id)
+    if not of_branch:
+        query = query.where(_concerns(scope))
+    in_order = tuple(map(_from_row, connection.execute(query)))
+    if not of_branch:
+        return in_order
+    with_members = set(connection.scalars(select(kept.c.campaign_id).where(*conditions, _has_members(scope))))
+    return tuple(
+        each
+        for each in in_order
+        if each.campaign_id in with_members or scope.number in (each.plan.rule.branches or (scope.number,))
+    )
+
+
 def _concerns(scope: Scope) -> ColumnElement[bool]:
-    """A manager's campaigns: those with a customer to contact whom the served run has in his charge."""
-    if scope.reach in (Reach.ALL, Reach.BRANCH):
+    if scope.reach is Reach.ALL:
         return tables.campaigns.c.campaign_id.is_not(None)
-    if scope.reach is Reach.NONE:
-        return NO_ROW
+    return NO_ROW if scope.reach is Reach.NONE else _has_members(scope)
+
+
+def _has_members(scope: Scope) -> ColumnElement[bool]:
+    """Whether a campaign has a customer to contact whom the served run has in a scope's charge."""
     members, scores, pointer = tables.campaign_members, tables.scores, tables.current_run
     return exists().where(
         members.c.campaign_id == tables.campaigns.c.campaign_id,
@@ -230,16 +247,8 @@ def _concerns(scope: Scope) -> ColumnElement[bool]:
     )
 
 
-def _of_branch(campaign: Campaign, scope: Scope) -> bool:
-    branches = campaign.plan.rule.branches
-    return scope.reach is not Reach.BRANCH or not branches or scope.number in branches
-
-
 def _read(connection: Connection, campaign_id: str, scope: Scope = EVERYTHING) -> Campaign | None:
-    query = select(tables.campaigns).where(tables.campaigns.c.campaign_id == campaign_id, _concerns(scope))
-    row = connection.execute(query).first()
-    campaign = _from_row(row) if row else None
-    return campaign if campaign and _of_branch(campaign, scope) else None
+    return next(iter(_within_reach(connection, scope, tables.campaigns.c.campaign_id == campaign_id)), None)
 
 
 def _from_row(row: Row[Any]) -> Campaign:

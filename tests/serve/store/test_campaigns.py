@@ -225,6 +225,21 @@ def test_readers_see_whom_they_may_contact_as_of_now(bank):
     assert seen() == []
 
 
+def test_a_campaign_of_a_branch_follows_its_customers_to_another_one(bank):
+    """B1 was merged into B2: the head of B2 sees the customers to call, and decides about nothing."""
+    with bank.write() as connection:
+        name = campaigns.create(connection, a_plan(rule={"branches": ["B1"]}), "key", WANG).campaign_id
+        assert (campaigns.listed(connection, B1)[0].campaign_id, campaigns.listed(connection, B2)) == (
+            name,
+            (),
+        )
+        connection.execute(insert(tables.campaign_members).values(member(name, "c5", 1)))
+        assert [each.campaign_id for each in campaigns.listed(connection, B2)] == [name]
+        assert campaigns.campaign_of(connection, name, B2).campaign_id == name
+        with pytest.raises(CampaignError, match="of another branch is decided about at head office"):
+            campaigns.withdraw(connection, name, LI, "no", B2)
+
+
 def test_what_a_campaign_achieved_is_kept_by_monday(bank):
     with bank.write() as connection:
         name = campaigns.create(connection, a_plan(), "key", WANG).campaign_id
