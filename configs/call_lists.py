@@ -48,6 +48,7 @@ class ListTerms:
     a row shows at most. ``horizons`` to ``lead_days`` are of the definition of attrition; the last lie
     between the Monday and the first day that counts. ``standards`` are the fields of the service standards.
     ``made_by`` says of each channel of the lists who contacts through it, manager or branch_head.
+    ``least_customers`` is the least group of whom readers without customers see a figure.
     """
 
     language: Language
@@ -61,6 +62,7 @@ class ListTerms:
     segments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     standards: tuple[Mapping[str, Any], ...] = ()
     made_by: Mapping[str, str] = field(default_factory=dict)
+    least_customers: int = 10
 
 
 @dataclass(frozen=True)

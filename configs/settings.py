@@ -288,4 +288,5 @@ class Settings(Strict):
             {rule.name: (rule.en, rule.zh) for rule in self.segments.rules},
             tuple(standard.model_dump() for standard in self.service_standards),
             {channel.name: channel.made_by for channel in self.lists.channels},
+            self.figures.least_customers,
         )

@@ -17,7 +17,7 @@ from serve.api.requests import (
 from serve.auth.access import Granted
 from serve.http.problems import documented
 from serve.http.responses import OptionalMoney, ResponseContext, RunResponse, Schema
-from serve.store.branch_summary import BranchRow, branch_rows, rows_by_branch, total
+from serve.store.branch_summary import BranchRow, as_seen, branch_rows, rows_by_branch, total
 
 NO_BRANCH = "The run knows no such branch."
 router = authorized_router("branches")
@@ -73,13 +73,17 @@ def list_branches(
     """The branches within reach, with the number of customers and listed customers, and the money."""
     with access.paging(cursor) as (read_session, start):
         rows = rows_by_branch(read_session)
+        page = [
+            (name, read_session.rounding.count(own_list), as_seen(read_session, row))
+            for name, own_list, row in rows[start : start + limit]
+        ]
     context = access.context(read_session.run, money=money)
     return Branches(
         **context.source,
         currency=read_session.run.base_currency,
         branches=tuple(
             BranchStake(branch_id=branch_id, own_list=own_list, **stake(context, row))
-            for branch_id, own_list, row in rows[start : start + limit]
+            for branch_id, own_list, row in page
         ),
         next_cursor=access.cursor(read_session, start + limit, len(rows)),
     )
@@ -99,13 +103,14 @@ def branch_summary(
     """The customers and the money at risk of a branch, in total and by manager."""
     with access.paging(cursor) as (read_session, start):
         rows = branch_rows(read_session, branch_id)
+        page = [as_seen(read_session, row) for row in rows[start : start + limit]]
+        whole = as_seen(read_session, total(rows))
     if not rows:
         raise HTTPException(404, NO_BRANCH)
-    page = rows[start : start + limit]
     context = access.context(read_session.run, money=money)
     return BranchSummary(
         **context.source,
-        **stake(context, total(rows)),
+        **stake(context, whole),
         branch_id=branch_id,
         currency=read_session.run.base_currency,
         managers=tuple(

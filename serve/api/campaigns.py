@@ -275,8 +275,12 @@ def _answer(access: Access, campaign: Campaign) -> CampaignAnswer:
 
 def _fields(session: ReadSession, campaign: Campaign) -> dict[str, Any]:
     """The fields of CampaignEntry."""
-    effect = campaign_members.latest_result(session.connection, campaign.campaign_id)
-    arms, names = campaign.sent, ("campaign_id", "plan", "author", "created_at", "why", "sent_on")
+    latest = campaign_members.latest_result(session.connection, campaign.campaign_id)
+    rounding = campaign_members.rounding_of(session, campaign)
+    arms, names = (
+        rounding.arms(campaign.sent),
+        ("campaign_id", "plan", "author", "created_at", "why", "sent_on"),
+    )
     sent = {name: arms.get(name, 0) for name in ("contact", "control", "lasting_control")}
     decided: tuple[tuple[DecisionName, str | None, datetime | None], ...] = (
         ("approve", campaign.approved_by, campaign.approved_at),
@@ -287,7 +291,7 @@ def _fields(session: ReadSession, campaign: Campaign) -> dict[str, Any]:
         "state": campaign.state(session.run.snapshot_date),
         "decided": tuple(Decided(decision=name, by=by, at=at) for name, by, at in decided if by and at),
         "sent": Counts(**sent, left_out=arms.get("left_out", {})) if arms else None,
-        "effect": effect,
+        "effect": rounding.effect(latest) if latest else None,
     }
 
 

@@ -63,7 +63,7 @@ class Access:
     @property
     def scope(self) -> Scope:
         numbers = {Reach.BRANCH: self.caller.branch_id, Reach.OWN: self.caller.manager_id}
-        return Scope(self.grant.reach, numbers.get(self.grant.reach, ""))
+        return Scope(self.grant.reach, numbers.get(self.grant.reach, ""), rounded=self.grant.rounded)
 
     @property
     def author(self) -> Author:

@@ -24,10 +24,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Grant:
-    """The right of one role on one route: whose customers it reaches, and the fields that are masked."""
+    """The right of one role on one route: whose customers it reaches, and the fields that are masked.
+
+    ``rounded``: no customer, but counts and sums of the customers within reach, rounded.
+    """
 
     reach: Reach
     masked: frozenset[str] = frozenset()
+    rounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Rule:
 
 
 _ALL, _BRANCH, _OWN, _NONE = (Grant(reach) for reach in (Reach.ALL, Reach.BRANCH, Reach.OWN, Reach.NONE))
+_ROUNDED = Grant(Reach.ALL, rounded=True)
 _PSEUDONYMS = Grant(Reach.ALL, frozenset({"customer_id", "name", "note", "person"}))
 _BY_NAME = {Role.CRM: _ALL, Role.MANAGER: _OWN, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
 _BY_BRANCH = {Role.CRM: _ALL, Role.BRANCH_HEAD: _BRANCH, Role.ADMIN: _ALL}
@@ -57,12 +62,12 @@ _FIGURES = dict.fromkeys(
     (Role.CRM, Role.MANAGER, Role.BRANCH_HEAD, Role.HEAD_OFFICE, Role.ANALYST, Role.ADMIN), _NONE
 )
 # Figures of whole branches and of the bank, in which no customer is: nothing is masked.
-_OF_BANK = dict.fromkeys((Role.CRM, Role.HEAD_OFFICE, Role.ANALYST, Role.ADMIN), _ALL)
+_OF_BANK = {**dict.fromkeys((Role.CRM, Role.ANALYST, Role.ADMIN), _ALL), Role.HEAD_OFFICE: _ROUNDED}
 _OF_BRANCHES = {**_OF_BANK, Role.BRANCH_HEAD: _BRANCH}
-_BRANCHES: Mapping[Role, Grant] = {**_BUT_MANAGERS, Role.HEAD_OFFICE: _ALL}
+_BRANCHES: Mapping[Role, Grant] = {**_BUT_MANAGERS, Role.HEAD_OFFICE: _ROUNDED}
 # Campaigns with their counts and effects, in which no customer is; a manager's are those with own customers.
 _OF_CAMPAIGNS = {**_OF_BRANCHES, Role.MANAGER: _OWN}
-_BY_AUTHORS: Mapping[Role, Grant] = {**_BY_BRANCH, Role.HEAD_OFFICE: _ALL}
+_BY_AUTHORS: Mapping[Role, Grant] = {**_BY_BRANCH, Role.HEAD_OFFICE: _ROUNDED}
 
 # Of the routes here nothing is told about a customer, so nobody needs a token.
 PUBLIC = frozenset(

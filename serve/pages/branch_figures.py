@@ -17,7 +17,7 @@ from serve.auth.policy import Role
 from serve.http.paths import path_part
 from serve.pages.lists import After, Chosen, customers_page
 from serve.pages.page import Page, RunId, asked_run, language_of, may, show_run
-from serve.store.branch_summary import BranchRow, branch_totals, total
+from serve.store.branch_summary import BranchRow, as_seen, branch_totals, total
 from serve.store.portfolio import ListOwner, PortfolioView
 from serve.store.read_session import ReadSession
 from serve.texts.service import segment_in_words
@@ -49,6 +49,7 @@ class BankSummary:
     def __init__(
         self,
         branches: Sequence[tuple[str, BranchRow]],
+        whole_bank: BranchRow,
         structure: Mapping[str, Any] | None,
         movement: Mapping[str, Any] | None,
     ) -> None:
@@ -80,7 +81,7 @@ class BankSummary:
         whole = structure or {"customers": None, "aum_minor": None}
         self.total = BranchLine(
             "",
-            total(row for _, row in branches),
+            whole_bank,
             whole["customers"],
             whole["aum_minor"],
             changes.get(("", "")),
@@ -98,12 +99,14 @@ def bank_page(request: Request, access: Granted, run: RunId = "") -> Response:
     """The whole bank on one page: totals, the year behind, and each branch."""
     access.about(BANK, customers=0)
     with asked_run(access, run) as session:
+        branches = branch_totals(session)
         return show_run(
             request,
             "bank.html",
             session,
             summary=BankSummary(
-                branch_totals(session),
+                [(name, as_seen(session, row)) for name, row in branches],
+                as_seen(session, total(row for _, row in branches)),
                 session.branch_figures(WHOLE_BANK, "structure"),
                 session.branch_figures(WHOLE_BANK, "movement"),
             ),

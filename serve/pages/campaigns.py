@@ -191,9 +191,12 @@ def _row(session: ReadSession, access: Access, campaign: Campaign, request: Requ
     """``waits``: for this very reader, who may approve it."""
     words, state = Wording(language_of(request)), campaign.state(session.run.snapshot_date)
     may_approve = may_decide(access, campaign) and not is_author(access, campaign)
-    effect = campaign_members.latest_result(session.connection, campaign.campaign_id)
+    latest = campaign_members.latest_result(session.connection, campaign.campaign_id)
+    rounding = campaign_members.rounding_of(session, campaign)
+    effect = rounding.effect(latest) if latest else None
     return {
-        "campaign": campaign,
+        "campaign": replace(campaign, sent=rounding.arms(campaign.sent)),
+        "least": rounding.least,
         "state": state,
         "rule": rule_in_words(campaign.plan.rule, session.run, session.list_terms(), words),
         "effect": effect,

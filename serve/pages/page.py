@@ -157,6 +157,7 @@ def _known_caller(request: Request) -> Caller | None:
 
 def show_run(request: Request, template: str, read_session: ReadSession, **values: Any) -> HTMLResponse:
     """A page of one run, which says so when a newer one is served."""
+    values.setdefault("least", read_session.rounding.least)  # customers in steps of whom figures are rounded
     values["segment_name"] = _segment_names(read_session, Wording(language_of(request)))
     return show(request, template, run=read_session.run, newest=read_session.served_run(), **values)
 

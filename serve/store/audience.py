@@ -65,14 +65,18 @@ def preview(session: ReadSession, plan: Plan) -> Preview:
             if row.why is None:
                 homes = row.customers - row.in_households + row.households
                 money = int(row.money)
-    left_out = {why: count for why, count in by_why.items() if why}
+    # What follows is made of rounded counts, so that size and share of a plan tell no exact one.
+    rounding, fits = session.rounding, by_why.total()
+    money, homes = int(rounding.amount(money, homes)), rounding.count(homes)
+    by_why = Counter({why: rounding.count(count) for why, count in by_why.items()})
+    left_out = {why: count for why, count in by_why.items() if why and count}
     if by_why[None] > homes:
         left_out["household"] = by_why[None] - homes
     contacts = min(plan.size, round(homes * (1 - plan.control_share)))
     control = min(homes - contacts, round(contacts * plan.control_share / (1 - plan.control_share)))
     if contacts == plan.size and homes > contacts + control:
         left_out["beyond_size"] = homes - contacts - control
-    return Preview(by_why.total(), left_out, homes, contacts, control, money, exact)
+    return Preview(rounding.count(fits), left_out, homes, contacts, control, money, exact)
 
 
 def audience(session: ReadSession, rule: AudienceRule) -> Iterator[AudienceRow]:

@@ -4,7 +4,7 @@ the list is.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -74,11 +74,18 @@ class BranchSummary:
         return total(self.rows)
 
 
+_SUMS = ("customers", "high_risk", "money_at_risk_minor", "aum_minor", "contacted", "asked", "listed")
+
+
+def as_seen(session: ReadSession, row: BranchRow) -> BranchRow:
+    """A row as the session's reader sees it: exact, or rounded."""
+    return replace(row, **session.rounding.figures({name: getattr(row, name) for name in _SUMS}))
+
+
 def total(rows: Iterable[BranchRow]) -> BranchRow:
     """All rows as one, in nobody's name."""
     parts = list(rows)
-    names = ("customers", "high_risk", "money_at_risk_minor", "aum_minor", "contacted", "asked", "listed")
-    sums = {name: sum(getattr(row, name) for row in parts) for name in names}
+    sums = {name: sum(getattr(row, name) for row in parts) for name in _SUMS}
     outcomes = sum((Counter(row.outcomes) for row in parts), Counter[str]())
     return BranchRow(None, **sums, outcomes={name: outcomes[name] for name in OUTCOMES if outcomes[name]})
 

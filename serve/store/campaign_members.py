@@ -10,10 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, exists, func, insert, select
 
-from configs.campaigns import CampaignMember
+from configs.campaigns import Campaign, CampaignMember
 from serve.store import tables
 from serve.store.read_session import ReadSession
+from serve.store.rounding import Rounding
 from serve.store.rows import dump
+from serve.store.scope import Reach
 
 
 def members(
@@ -42,6 +44,13 @@ def latest_result(connection: Connection, campaign_id: str) -> dict[str, Any] | 
     query = select(kept.c.figures).where(kept.c.campaign_id == campaign_id).order_by(kept.c.as_of.desc())
     text = connection.scalar(query.limit(1))
     return None if text is None else json.loads(text)
+
+
+def rounding_of(session: ReadSession, campaign: Campaign) -> Rounding:
+    """How a campaign's counts and effect are given: exact where all its customers are within reach."""
+    scope, branches = session.scope, campaign.plan.rule.branches
+    within = scope.reach is Reach.ALL or (scope.reach is Reach.BRANCH and branches == (scope.number,))
+    return session.rounding if within else session.rounded()
 
 
 def write_result(connection: Connection, campaign_id: str, as_of: date, figures: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from serve.store import audit, tables
 from serve.store.audience import unknown_names
 from serve.store.contacts import Author, ConflictError
 from serve.store.read_session import ReadSession, find
+from serve.store.rounding import DAYS, around, is_rounded
 from serve.store.rows import dump
 from serve.store.scope import EVERYTHING, NO_ROW, Reach, Scope
 
@@ -162,11 +163,32 @@ def _check(session: ReadSession, plan: Plan) -> None:
         raise CampaignError(f"rule.{field}", f"unknown {kind} {name!r}. {did_you_mean(name, names)}")
     if not run.has_money and (plan.rule.least_aum or plan.rule.least_money_at_risk):
         raise CampaignError("rule", "this bank counts customers and has no amounts. Leave them out.")
+    if session.scope.rounded:
+        _require_coarse(plan)
     if plan.ends_on <= monday:
         raise CampaignError("ends_on", f"ends_on = {plan.ends_on} is over: the served run is of {monday}.")
     if plan.starts_on > monday + AHEAD:
         latest = monday + AHEAD
         raise CampaignError("starts_on", f"starts_on = {plan.starts_on} is after {latest}. Begin earlier.")
+
+
+def _require_coarse(plan: Plan) -> None:
+    """What a reader of rounded counts may ask for (serve/store/rounding.py). Raises CampaignError."""
+    for name in ("least_aum", "least_money_at_risk"):
+        amount = getattr(plan.rule, name)
+        if amount and not is_rounded(amount):
+            below, above = around(amount)
+            raise CampaignError(
+                f"rule.{name}",
+                f"{name} = {amount:,.0f}: whoever sees no customers asks for 1, 2 or 5 followed by zeros. "
+                f"Use {below:,} or {above:,}.",
+            )
+    if plan.rule.maturing_days and plan.rule.maturing_days % DAYS:
+        raise CampaignError(
+            "rule.maturing_days",
+            f"maturing_days = {plan.rule.maturing_days}: whoever sees no customers asks for {DAYS}, "
+            f"{2 * DAYS} or {3 * DAYS} days.",
+        )
 
 
 def _decided(connection: Connection, campaign_id: str, author: Author, scope: Scope, verb: str) -> Campaign:

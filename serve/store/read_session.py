@@ -15,6 +15,7 @@ from configs.errors import DataError, did_you_mean
 from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
 from serve.store import rows, tables
 from serve.store.database import PUBLISH_ONE
+from serve.store.rounding import LEAST, Rounding
 from serve.store.rows import unpacked
 from serve.store.scope import EVERYTHING, Reach, Scope
 
@@ -193,7 +194,16 @@ class ReadSession:
         table = tables.branch_figures
         query = self.of(table).where(table.c.branch_id == branch_id, table.c.name == name)
         row = self.connection.execute(query).first()
-        return json.loads(row.content) if row else None
+        return self.rounding.figures(json.loads(row.content)) if row else None
+
+    @cached_property
+    def rounding(self) -> Rounding:
+        """How counts and sums of customers are given to this reader."""
+        return self.rounded() if self.scope.rounded else Rounding(1)
+
+    def rounded(self) -> Rounding:
+        """How counts and sums are given of customers whom a reader does not see."""
+        return Rounding(self._terms.least_customers if self._terms else LEAST)
 
     def list_terms(self) -> ListTerms | None:
         """What a reader must know of the bank's settings; None in a run that was published without it."""

@@ -30,11 +30,13 @@ class Scope:
     """``number`` is that of the branch or the manager, or what stands for it in SQL; empty for all and none.
 
     ``still``: of a run of the past, only customers who are within reach in the served run too, which decides.
+    ``rounded``: figures alone are read, as serve/store/rounding.py gives them.
     """
 
     reach: Reach
     number: str | ColumnElement[str] = ""
     still: bool = False
+    rounded: bool = False
 
     def of(self, table: Table) -> ColumnElement[bool]:
         """Which rows of a table may be seen; none of a table that does not say whose its rows are."""

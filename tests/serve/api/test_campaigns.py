@@ -79,7 +79,15 @@ def test_from_preview_to_effect(client, published, bearer):
     send(published, number, ["c3", "c1", "c5"])
     with published.write() as connection:
         campaign_members.write_result(connection, number, MONDAY, {"state": "collecting", "cost": 150.0})
-    entry = client.get(f"/v1/campaigns/{number}", headers=office).json()
+    seen = client.get(f"/v1/campaigns/{number}", headers=office).json()
+    assert seen["sent"] == {
+        "contact": 0,
+        "control": 0,
+        "lasting_control": 0,
+        "left_out": {},
+    }  # fewer than ten
+    assert seen["effect"] == {"state": "collecting", "cost": 0.0}
+    entry = client.get(f"/v1/campaigns/{number}", headers=head).json()
     assert entry["sent"] == {"contact": 3, "control": 2, "lasting_control": 1, "left_out": {"listed": 2}}
     assert (entry["state"], entry["effect"]) == ("sent", {"state": "collecting", "cost": 150.0})
     path = f"/v1/campaigns/{number}/members"

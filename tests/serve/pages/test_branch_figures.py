@@ -21,8 +21,12 @@ def cells(text, row):
     ]
 
 
-def test_the_bank_shows_each_branch_with_its_change_and_the_year_behind(head_office):
-    text = head_office.get("/bank").text
+def test_the_bank_shows_each_branch_with_its_change_and_the_year_behind(signed_in):
+    rounded = signed_in(Role.HEAD_OFFICE).get("/bank").text
+    assert cells(rounded, "B1")[:2] == ["10", "50,000,000"]
+    assert "Fewer than 10 are shown as 0" in rounded
+    assert not re.search("/portfolio|/lists/|/customers", rounded)
+    text = signed_in(Role.ANALYST).get("/bank").text
     customers, aum, change, money, _, high, coverage, *_ = cells(text, "B1")
     assert (customers, aum, change) == ("12", "50,000,000", "+134,848")
     assert (money, high, coverage) == ("11,800,000", "8", "45%")
