@@ -40,7 +40,8 @@ from features.catalogue.measures import OWN_BOOKING
 from models.alive import Alive, fit_alive
 from models.baselines import rules
 from models.matrix import Matrix
-from models.metrics import areas, intervals, top
+from models.resample import Mondays, Ranking, intervals
+from models.resample import Times as Drawn
 from pipeline.artefacts import Home, write_json
 from pipeline.demo_bank import write_demo_bank
 from pipeline.ingest.ingest import ingest
@@ -238,18 +239,21 @@ def compared(rows: Matrix, product: Times, others: dict[str, Times]) -> dict[str
     """Per way the figures, and per other way the product's less its own: low end, difference, high end."""
     ways = {"product": product} | others
 
-    def figures(drawn: Matrix, places: NDArray[np.intp]) -> dict[str, float]:
-        left, found = drawn.attrited == 1, dict[str, float]()
-        for name, scores in ways.items():
-            found[f"{name}.auroc"] = areas(left, scores[places])["auroc"]
-            found[f"{name}.recall_at_10"] = float(left[top(drawn, scores[places], 0.1)].sum() / left.sum())
+    mondays = Mondays(rows)
+    rankings = {name: Ranking(rows, mondays, scores) for name, scores in ways.items()}
+
+    def figures(times: Drawn) -> dict[str, float]:
+        whole, found = mondays.totals(times), dict[str, float]()
+        for name, ranking in rankings.items():
+            of_way = ranking.figures(times, whole)
+            found |= {f"{name}.{key}": of_way[key] for key in FIGURES}
         for key in FIGURES:
             found |= {
                 f"ahead.{name}.{key}": found[f"product.{key}"] - found[f"{name}.{key}"] for name in others
             }
         return found
 
-    whole, ends = figures(rows, np.arange(len(rows))), intervals(rows, figures, DRAWS, SEED)
+    whole, ends = figures(np.ones(len(rows), np.int16)), intervals(rows, figures, DRAWS, SEED)
     return {
         "ways": {name: {key: whole[f"{name}.{key}"] for key in FIGURES} for name in ways},
         "differences": {

@@ -20,7 +20,8 @@ from scipy.special import betainc
 
 from configs.settings import Profit
 from models.matrix import Matrix
-from models.metrics import Metrics
+from models.metrics import Metrics, best_first
+from models.resample import Lists, Mondays, Times, Totals
 
 
 @dataclass(frozen=True)
@@ -34,41 +35,41 @@ class Teams:
 
 
 class Ranked:
-    """The rows in the order in which each team's lists of a Monday are filled; resamples share it.
+    """The lists of each team's Monday; draws share their order.
 
     ``scores`` rank customers, the largest first; where the first is equal the second decides, and so on, and
     in the end the customer_id, so that nothing is left to chance. An unknown score (NaN) ranks last.
     """
 
-    def __init__(self, matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> None:
-        keys = [np.where(np.isnan(score), np.inf, -score) for score in reversed(scores)]
-        # The matrix is sorted by (snapshot_date, customer_id) and lexsort is stable: ties keep that order.
-        self.order = np.lexsort((*keys, ~teams.callable, teams.team, matrix.snapshot_date))
-        day, team = matrix.snapshot_date[self.order], teams.team[self.order]
-        begins = np.r_[True, (day[1:] != day[:-1]) | (team[1:] != team[:-1])]
-        self.first = np.maximum.accumulate(np.where(begins, np.arange(len(self.order)), 0))
-        self.capacity, self.callable = teams.capacity[self.order], teams.callable[self.order]
+    def __init__(self, matrix: Matrix, mondays: Mondays, teams: Teams, *scores: NDArray[np.float64]) -> None:
+        order, self._rows = best_first(*scores), len(matrix)
+        number = mondays.of_row.astype(np.int64) * (teams.team.max() + 1) + teams.team
+        self._lists = Lists(matrix, mondays, number, order[teams.callable[order]])
+        self._capacity = teams.capacity[self._lists.order[self._lists.begins]]
 
-    def counts(self, times: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Per row how many of its ``times`` copies are among the first ``capacity`` callable ones."""
-        copies = times[self.order] * self.callable
-        before = np.cumsum(copies) - copies
-        counts = np.empty(len(times), dtype=np.int64)
-        counts[self.order] = np.clip(self.capacity - (before - before[self.first]), 0, copies)
-        return counts
+    @property
+    def called(self) -> NDArray[np.bool_]:
+        """One entry per row: true for the first ``capacity`` callable customers of each list."""
+        order, begins = self._lists.order, self._lists.begins
+        size = np.diff(np.append(begins, len(order)))
+        called = np.zeros(self._rows, dtype=np.bool_)
+        called[order[np.arange(len(order)) - np.repeat(begins, size) < np.repeat(self._capacity, size)]] = (
+            True
+        )
+        return called
+
+    def figures(self, times: Times, whole: Totals) -> Metrics:
+        """``at_capacity`` of the lists of a draw, whose sums are ``whole``."""
+        return _shares(self._lists.filled(times, self._capacity)[0], whole)
 
 
 def listed(matrix: Matrix, teams: Teams, *scores: NDArray[np.float64]) -> NDArray[np.bool_]:
     """One entry per row: true for the first ``capacity`` callable customers of each team's Monday."""
-    return Ranked(matrix, teams, *scores).counts(np.ones(len(matrix), dtype=np.int64)) > 0
+    return Ranked(matrix, Mondays(matrix), teams, *scores).called
 
 
-def at_capacity(
-    matrix: Matrix, called: NDArray[np.generic], times: NDArray[np.integer] | None = None
-) -> Metrics:
+def at_capacity(matrix: Matrix, called: NDArray[np.bool_]) -> Metrics:
     """The figures of the lists ``called`` (one entry per row), the mean over Mondays.
-
-    In a resample each row counts ``times`` and is called so many times as ``called`` says.
 
     ``listed`` customers a week; ``recall`` is the share of all who attrite that stand on a list,
     ``precision`` the share of a list that attrites, ``lift`` how many times more often a listed customer
@@ -77,19 +78,23 @@ def at_capacity(
     left out of it; a figure without any Monday is 0.
     """
     _, monday = np.unique(matrix.snapshot_date, return_inverse=True)
-    each, calls_of = np.ones(len(matrix)) if times is None else times, called.astype(np.float64)
 
-    def per_monday(weights: NDArray[np.generic]) -> NDArray[np.float64]:
-        return np.asarray(np.bincount(monday, weights=weights.astype(np.float64)), dtype=np.float64)
+    def totals(rows: NDArray[np.bool_]) -> Totals:
+        each = rows.astype(np.float64)
+        of_monday = (np.bincount(monday, each * values) for values in (1.0, matrix.attrited, matrix.lost))
+        return Totals(*(np.asarray(total, dtype=np.float64) for total in of_monday))
 
-    calls, caught = per_monday(calls_of), per_monday(calls_of * matrix.attrited)
-    gone, everyone = per_monday(each * matrix.attrited), per_monday(each)
+    return _shares(totals(called), totals(np.ones_like(called)))
+
+
+def _shares(on_lists: Totals, everybody: Totals) -> Metrics:
+    calls, caught, money = on_lists
     return {
         "listed": float(calls.mean()),
-        "recall": _mean_ratio(caught, gone),
+        "recall": _mean_ratio(caught, everybody.attrited),
         "precision": _mean_ratio(caught, calls),
-        "lift": _mean_ratio(caught * everyone, calls * gone),
-        "aum_caught": _mean_ratio(per_monday(matrix.lost * calls_of), per_monday(matrix.lost * each)),
+        "lift": _mean_ratio(caught * everybody.rows, calls * everybody.attrited),
+        "aum_caught": _mean_ratio(money, everybody.lost),
     }
 
 
@@ -153,7 +158,8 @@ def _cuts(
 def _concave_hull(x: NDArray[np.int64], y: NDArray[np.float64]) -> list[int]:
     """The places of the points that no line between two others runs above, from the first to the highest."""
     hull: list[int] = []
-    for c in range(int(np.argmax(y)) + 1):
+    # Where a call adds nothing, the cut before it has as much for less.
+    for c in np.flatnonzero(np.append(True, y[1:] > y[:-1])[: int(np.argmax(y)) + 1]).tolist():
         while len(hull) > 1:
             a, b = hull[-2:]
             if (y[b] - y[a]) * (x[c] - x[a]) > (y[c] - y[a]) * (x[b] - x[a]):

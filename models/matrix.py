@@ -109,10 +109,6 @@ class Matrix:
             features[part] = self.features[places[part]]
         return self._at(places, features)
 
-    def resample(self, rows: NDArray[np.intp], customer_id: NDArray[np.str_]) -> Self:
-        """The rows at these places, any of them more than once, as those of customers of other names."""
-        return self._at(rows, self.features[rows], customer_id=customer_id)
-
     def only(self, columns: Sequence[str]) -> Self:
         """All rows with some of the columns, in the order given. Raises DataError for an unknown one."""
         unknown = [name for name in columns if name not in self.columns]
@@ -131,9 +127,8 @@ class Matrix:
         wanted = np.array(sorted(snapshots), dtype="datetime64[D]")
         return self.where(np.isin(self.snapshot_date, wanted))
 
-    def _at(self, rows: slice | NDArray[np.intp], features: NDArray[np.float64], **others: Any) -> Self:
-        by_row = {name: getattr(self, name)[rows] for name in _BY_ROW}
-        return replace(self, features=features, **by_row | others)
+    def _at(self, rows: slice | NDArray[np.intp], features: NDArray[np.float64]) -> Self:
+        return replace(self, features=features, **{name: getattr(self, name)[rows] for name in _BY_ROW})
 
 
 def at_rows(columns: Columns, rows: NDArray[Any]) -> Columns:

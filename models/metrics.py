@@ -1,7 +1,7 @@
 """Metrics of scores out of time, in the terms a bank uses: its lists, its money, its probabilities."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -53,7 +53,7 @@ def ranking(matrix: Matrix, scores: NDArray[np.float64]) -> Metrics:
             f"{len(matrix)} rows of which {int(attrited.sum())} attrited cannot be evaluated; "
             "both outcomes are needed. Take more snapshots."
         )
-    five, ten = top(matrix, scores, 0.05), top(matrix, scores, 0.10)
+    five, ten = _tops(matrix, scores, 0.05, 0.10)
     return {
         "rows": len(matrix),
         "attrited": int(attrited.sum()),
@@ -134,15 +134,28 @@ def top(matrix: Matrix, scores: NDArray[np.float64], share: float) -> NDArray[np
 
     Equal scores rank by customer_id, so nothing is left to chance.
     """
-    # The matrix is sorted by (snapshot_date, customer_id) and lexsort is stable: ties keep that order.
-    order = np.lexsort((-_ranks(scores), matrix.snapshot_date))
-    _, first, size = np.unique(matrix.snapshot_date, return_index=True, return_counts=True)
+    return next(_tops(matrix, scores, share))
+
+
+def _tops(matrix: Matrix, scores: NDArray[np.float64], *shares: float) -> Iterator[NDArray[np.bool_]]:
+    _, first, monday, size = np.unique(
+        matrix.snapshot_date, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = best_first(scores)
+    order = order[np.argsort(monday[order].astype(np.int16), kind="stable")]
     place = np.arange(len(matrix)) - np.repeat(first, size)
-    # 0.07 × 100 is 7.000000000000001 in floats; the small step back keeps that 7.
-    length = np.repeat(np.ceil(share * size - 1e-9), size)
-    chosen = np.zeros(len(matrix), dtype=np.bool_)
-    chosen[order] = place < length
-    return chosen
+    for share in shares:
+        # 0.07 × 100 is 7.000000000000001 in floats; the small step back keeps that 7.
+        length = np.repeat(np.ceil(share * size - 1e-9), size)
+        chosen = np.zeros(len(matrix), dtype=np.bool_)
+        chosen[order] = place < length
+        yield chosen
+
+
+def best_first(*scores: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The rows from the largest score down; where it is equal the next one decides, in the end the order of
+    the rows, which is that of customers. An unknown score (NaN) is last."""
+    return np.lexsort([np.where(np.isnan(score), np.inf, -score) for score in reversed(scores)])
 
 
 def gone_by(matrix: Matrix, days: int) -> NDArray[np.bool_]:
@@ -273,43 +286,6 @@ def money_by(
         {kind: str(name), **_sums(matrix, expected, np.flatnonzero(group == name))}
         for name in np.unique(group)
     ]
-
-
-def intervals(
-    matrix: Matrix, metrics: Callable[[Matrix, NDArray[np.intp]], Metrics], draws: int, seed: int
-) -> dict[str, tuple[float, float]]:
-    """Per metric the range that holds 95% of ``draws`` resamples of the customers (block bootstrap).
-
-    ``metrics`` gets a resample (without features) and, for each of its rows, the row of ``matrix`` it is.
-    Resamples in which everybody stays or everybody leaves say nothing and are left out.
-    """
-    drawn = [metrics(*pair) for pair in resampled(matrix, draws, seed) if 0 < pair[0].attrited.mean() < 1]
-    if not drawn:
-        return {}
-    return {
-        name: tuple(np.quantile([figures[name] for figures in drawn], (0.025, 0.975)).tolist())
-        for name in drawn[0]
-    }
-
-
-def resampled(matrix: Matrix, draws: int, seed: int) -> Iterator[tuple[Matrix, NDArray[np.intp]]]:
-    """``draws`` resamples of as many customers, with replacement, each customer with all Mondays.
-
-    Customers are drawn and not rows, because the Mondays of one customer are nearly the same row again and
-    again; rows drawn alone would make every interval too narrow.
-    """
-    bare = matrix.only([])
-    _, customer = np.unique(bare.customer_id, return_inverse=True)
-    count = int(customer.max()) + 1
-    names = np.array([f"{number:09d}" for number in range(count)])
-    random = np.random.default_rng(seed)
-    for _ in range(draws):
-        times = np.bincount(random.integers(count, size=count), minlength=count)
-        first = np.cumsum(times) - times
-        repeats = times[customer]
-        rows = np.repeat(np.arange(len(bare)), repeats)
-        copy = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        yield bare.resample(rows, names[first[customer[rows]] + copy]), rows
 
 
 def _sums(matrix: Matrix, expected: NDArray[np.float64], rows: NDArray[np.intp]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Figures of a model on Mondays that it has not seen: for its page, its card and the backtest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,24 +9,22 @@ from numpy.typing import NDArray
 
 from configs.settings import Settings
 from models.bundle import Bundle, Predicted
-from models.capacity import Teams, at_capacity, best_cut, break_even, expected_maximum, listed, profit_of
+from models.capacity import Ranked, Teams, at_capacity, best_cut, break_even, expected_maximum, profit_of
 from models.curves import curves
 from models.explain import contributions
-from models.matrix import Matrix, at_rows, joined
+from models.matrix import Matrix, joined
 from models.metrics import (
     Metrics,
-    calibration,
     evaluate,
     gone_by,
     group_metrics,
-    intervals,
     money,
     money_by,
     ranking,
     reliability,
-    tenths,
     without_money,
 )
+from models.resample import Mondays, Ranking, Slope, Tenths, Times, intervals
 from pipeline.evaluation.subgroups import Groups
 from pipeline.training.train import columns_of
 
@@ -35,7 +33,6 @@ EXPLAINED = 1_000  # rows, evenly spread, whose contributions count: more change
 BEST_FEATURES = 15
 DOTS, DOTTED = 200, 10  # rows drawn one by one, and features
 Scores = NDArray[np.float64]
-Lists = dict[str, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,6 @@ class Evaluated:
     groups: Groups
     others: Mapping[str, Scores]
 
-    def resampled(self, rows: Matrix, positions: NDArray[np.intp]) -> "Evaluated":
-        """These ``rows``, drawn at ``positions`` of this bank, with their predictions; without the groups."""
-        return Evaluated(
-            rows,
-            at_rows(self.predicted, positions),
-            at_rows(self.teams, positions),
-            {},
-            {way: scores[positions] for way, scores in self.others.items()},
-        )
-
 
 def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
     """The figures of the model and of every other way to rank, with intervals; of money where it counts.
@@ -70,13 +57,9 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
     banks drawn from this one, by ``way.metric``; those of ``left.tenth_…`` are of the money that left.
     """
     rows, predicted = evaluated.rows, evaluated.predicted
-    called = lists(evaluated)
-    ends = intervals(
-        rows,
-        lambda drawn, positions: _uncertain(evaluated.resampled(drawn, positions)),
-        DRAWS,
-        settings.training.seed,
-    )
+    ranked = lists(evaluated)
+    called = {way: each.called for way, each in ranked.items()}
+    ends = intervals(rows, _uncertain(evaluated, ranked), DRAWS, settings.training.seed)
     branch = evaluated.groups.get("branch")
     branches = [] if branch is None else money_by(rows, predicted.money, "branch", branch)
     result = {
@@ -90,16 +73,13 @@ def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:
     return result if settings.counts == "money" else without_money(result)
 
 
-def lists(evaluated: Evaluated) -> Lists:
-    """By way to rank which rows would be called: by money at risk, as the weekly lists do, by risk, and by
-    each other way."""
-    rows, teams = evaluated.rows, evaluated.teams
+def lists(evaluated: Evaluated) -> dict[str, Ranked]:
+    """By way to rank the lists: by money at risk, as the weekly lists do, by risk, and by each other way."""
     at_risk, risk = evaluated.predicted.money, evaluated.predicted.risks[:, -1]
-    return {
-        "money_at_risk": listed(rows, teams, at_risk, risk),
-        "risk": listed(rows, teams, risk, at_risk),
-        **{way: listed(rows, teams, scores) for way, scores in evaluated.others.items()},
-    }
+    ways: dict[str, tuple[Scores, ...]] = {"money_at_risk": (at_risk, risk), "risk": (risk, at_risk)}
+    ways |= {way: (scores,) for way, scores in evaluated.others.items()}
+    mondays = Mondays(evaluated.rows)
+    return {way: Ranked(evaluated.rows, mondays, evaluated.teams, *scores) for way, scores in ways.items()}
 
 
 def pooled(parts: Sequence[Evaluated]) -> Evaluated:
@@ -151,21 +131,31 @@ def detailed_figures(settings: Settings, bundle: Bundle, evaluated: Evaluated) -
     }
 
 
-def _uncertain(evaluated: Evaluated) -> Metrics:
-    """The figures that get an interval, by ``way.metric``."""
-    rows, predicted = evaluated.rows, evaluated.predicted
-    risk, lost = predicted.risks[:, -1], float(rows.lost.sum())
-    money_ratio = float(predicted.money.sum()) / lost if lost else 0.0
-    model = ranking(rows, risk) | calibration(rows, risk) | {"money_ratio": money_ratio}
-    left = {
-        f"tenth_{k}": float(rows.lost[tenth].sum())
-        for k, tenth in enumerate(tenths(predicted.money), start=1)
-    }
-    ways = {"model": model, "left": left} | {
-        way: ranking(rows, scores) for way, scores in evaluated.others.items()
-    }
-    ways |= {f"capacity.{way}": at_capacity(rows, called) for way, called in lists(evaluated).items()}
-    return {f"{way}.{name}": value for way, metrics in ways.items() for name, value in metrics.items()}
+def _uncertain(evaluated: Evaluated, ranked: Mapping[str, Ranked]) -> Callable[[Times], Metrics]:
+    """The figures that get an interval, by ``way.metric``, of a draw."""
+    rows, money, risk = evaluated.rows, evaluated.predicted.money, evaluated.predicted.risks[:, -1]
+    mondays, slope = Mondays(rows), Slope(rows.attrited, risk)
+    rankings = {way: Ranking(rows, mondays, scores) for way, scores in evaluated.others.items()}
+    by_risk = Tenths(risk, risk, rows.attrited)
+    by_money = Tenths(money, rows.lost)
+    model = Ranking(rows, mondays, risk)
+
+    def of_draw(times: Times) -> Metrics:
+        whole = mondays.totals(times)
+        predicted, observed = by_risk.sums(times)
+        lost = float(whole.lost.sum())
+        ways = {
+            "model": model.figures(times, whole)
+            | {"ece": float(np.abs(predicted - observed).sum() / whole.rows.sum())}
+            | {"calibration_slope": slope.of(times)}
+            | {"money_ratio": float(times @ money) / lost if lost else 0.0},
+            "left": {f"tenth_{k}": float(left) for k, left in enumerate(by_money.sums(times)[0], start=1)},
+            **{way: ranking.figures(times, whole) for way, ranking in rankings.items()},
+            **{f"capacity.{way}": each.figures(times, whole) for way, each in ranked.items()},
+        }
+        return {f"{way}.{name}": value for way, metrics in ways.items() for name, value in metrics.items()}
+
+    return of_draw
 
 
 def _profit(settings: Settings, evaluated: Evaluated, called: NDArray[np.bool_]) -> dict[str, float]:

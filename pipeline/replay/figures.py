@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from configs.dates import WEEK
 from models.matrix import Matrix
-from models.metrics import Metrics, intervals
+from models.metrics import Metrics
+from models.resample import Times, intervals
 from pipeline.evaluation.figures import DRAWS
 from pipeline.replay.ways import LISTS, Counts, Way
 
@@ -34,15 +35,13 @@ def figures_of_ways(counts: Counts, leavers: pd.DataFrame, horizon_days: int, se
     rows = _one_row_each(counts, money, horizon_days)
     columns = {name: _by_customer(counts, way, money) for name, way in counts.ways.items()}
 
-    def of_draw(_: Matrix, places: NDArray[np.intp]) -> Metrics:
-        sample = {
-            name: _figures({key: column[places] for key, column in of_way.items()})
-            for name, of_way in columns.items()
-        }
+    def of_draw(times: Times) -> Metrics:
+        sample = {name: _figures(of_way, times) for name, of_way in columns.items()}
         flat = {f"{name}.{key}": value for name, figures in sample.items() for key, value in figures.items()}
         return flat | _ahead(sample)
 
-    whole = {name: _figures(of_way) for name, of_way in columns.items()}
+    once = np.ones(len(rows), np.int16)
+    whole = {name: _figures(of_way, once) for name, of_way in columns.items()}
     ends = intervals(rows, of_draw, DRAWS, seed) if 0 < len(leavers) < len(rows) else {}
     return {
         "ways": {
@@ -96,8 +95,8 @@ def _by_customer(counts: Counts, way: Way, money: Floats) -> dict[str, Floats]:
     }
 
 
-def _figures(columns: Mapping[str, Floats]) -> Metrics:
-    total = {name: float(column.sum()) for name, column in columns.items()}
+def _figures(columns: Mapping[str, Floats], times: Times) -> Metrics:
+    total = {name: float((column * times).sum()) for name, column in columns.items()}
     return {
         "share": _ratio(total["found"], total["left"]),
         "money_share": _ratio(total["money_found"], total["money_left"]),

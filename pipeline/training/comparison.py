@@ -15,7 +15,8 @@ from models.baselines import rules
 from models.bundle import Bundle, Predicted, settings_of
 from models.capacity import Ranked, Teams, at_capacity, listed
 from models.matrix import Matrix
-from models.metrics import ENOUGH, Metrics, calibration, calibration_slope, intervals, without_money
+from models.metrics import ENOUGH, Metrics, calibration, without_money
+from models.resample import Mondays, Slope, Times, intervals
 from pipeline.context import Context
 from pipeline.evaluation.figures import DRAWS
 from pipeline.evaluation.research import build_history
@@ -26,6 +27,7 @@ from pipeline.training.train import columns_of, load_matrix
 # The two figures that models and rules are compared by, and their words.
 DECIDE = {"aum_caught": "AUM caught", "recall": "recall"}
 FILLED = {"aum_caught": "by money", "recall": "by risk"}
+Filled = dict[str, Ranked]  # per figure the lists that are filled for it
 
 
 @dataclass(frozen=True)
@@ -110,30 +112,28 @@ def _figures(
         )
     teams, new = callers(bank, tables, rows), challenger.predict(rows)
 
-    def slope(drawn: Matrix, places: NDArray[np.intp]) -> Metrics:
-        return {"slope": calibration_slope(drawn.attrited, new.risks[places, -1])}
-
-    order = order_of(new)
+    order, slope, mondays = order_of(new), Slope(rows.attrited, new.risks[:, -1]), Mondays(rows)
+    challenger_lists = filled(rows, mondays, teams, order)
     others = {name: Order(score, score * rows.aum) for name, score in rules(rows).items()}
-    lists = {name: _lists(rows, teams, each) for name, each in others.items()}
+    lists = {name: filled(rows, mondays, teams, each) for name, each in others.items()}
     figures: dict[str, Any] = {
         "rows": len(rows),
         "attrited": int(rows.attrited.sum()),
         "customers_attrited": len(np.unique(rows.customer_id[rows.attrited == 1])),
-        "challenger_figures": _of_lists(rows, _lists(rows, teams, order))
-        | calibration(rows, new.risks[:, -1]),
-        "slope_interval": list(intervals(rows, slope, DRAWS, seed)["slope"]),
+        "challenger_figures": _of_lists(rows, challenger_lists) | calibration(rows, new.risks[:, -1]),
+        "slope_interval": list(
+            intervals(rows, lambda times: {"slope": slope.of(times)}, DRAWS, seed)["slope"]
+        ),
         "rules": {name: _of_lists(rows, each) for name, each in lists.items()},
     }
     if rival is not None:
         old = rival.predict(load_matrix(home, days, rival.learnt))
-        others["champion"] = order_of(old)
-        champion_lists = _lists(rows, teams, others["champion"])
+        lists["champion"] = filled(rows, mondays, teams, order_of(old))
         figures |= {
             "champion_as_of": str(rival.trained_as_of),
-            "champion_figures": _of_lists(rows, champion_lists) | calibration(rows, old.risks[:, -1]),
+            "champion_figures": _of_lists(rows, lists["champion"]) | calibration(rows, old.risks[:, -1]),
         }
-    gaps = differences(rows, teams, order, others, seed)
+    gaps = differences(rows, mondays, challenger_lists, lists, seed)
     if rival is not None:
         figures["differences"] = gaps.pop("champion")
     figures["differences_from_rules"] = gaps
@@ -144,39 +144,42 @@ def order_of(predicted: Predicted) -> Order:
     return Order(predicted.risks[:, -1], predicted.money)
 
 
-def _lists(rows: Matrix, teams: Teams, order: Order) -> dict[str, Ranked]:
+def filled(rows: Matrix, mondays: Mondays, teams: Teams, order: Order) -> Filled:
     """Per figure the lists that are filled for it: like is compared with like."""
     return {
-        "aum_caught": Ranked(rows, teams, order.money, order.risk),
-        "recall": Ranked(rows, teams, order.risk, order.money),
+        "aum_caught": Ranked(rows, mondays, teams, order.money, order.risk),
+        "recall": Ranked(rows, mondays, teams, order.risk, order.money),
     }
 
 
-def _of_lists(rows: Matrix, lists: dict[str, Ranked], times: NDArray[np.int64] | None = None) -> Metrics:
+def _of_lists(rows: Matrix, lists: Filled) -> Metrics:
     """``aum_caught`` of lists filled by money, every other figure of equally long ones filled by risk."""
-    each = np.ones(len(rows), dtype=np.int64) if times is None else times
-    by_figure = {name: at_capacity(rows, ranked.counts(each), each) for name, ranked in lists.items()}
+    by_figure = {name: at_capacity(rows, ranked.called) for name, ranked in lists.items()}
     return by_figure["recall"] | {"aum_caught": by_figure["aum_caught"]["aum_caught"]}
 
 
 def differences(
-    rows: Matrix, teams: Teams, order: Order, others: Mapping[str, Order], seed: int
+    rows: Matrix, mondays: Mondays, challenger: Filled, others: Mapping[str, Filled], seed: int
 ) -> dict[str, dict[str, list[float]]]:
-    """Per other order and figure, the challenger's less the other's: low end, difference, high end.
+    """Per other way and figure, the challenger's less the other's: low end, difference, high end.
 
     All see the same resampled customers, each with all Mondays, so what a bank's draw does to both alike is
     not counted as noise.
     """
-    challenger = _lists(rows, teams, order)
-    lists = {name: _lists(rows, teams, other) for name, other in others.items()}
 
-    def gaps(times: NDArray[np.int64]) -> Metrics:
-        new = _of_lists(rows, challenger, times)
-        old = {name: _of_lists(rows, each, times) for name, each in lists.items()}
+    def gaps(new: Metrics, old: Mapping[str, Metrics]) -> Metrics:
         return {f"{name} {figure}": new[figure] - old[name][figure] for name in old for figure in DECIDE}
 
-    whole = gaps(np.ones(len(rows), dtype=np.int64))
-    ends = intervals(rows, lambda _, places: gaps(np.bincount(places, minlength=len(rows))), DRAWS, seed)
+    def of_draw(times: Times) -> Metrics:
+        whole = mondays.totals(times)
+        new, *old = (
+            {figure: each[figure].figures(times, whole)[figure] for figure in DECIDE}
+            for each in (challenger, *others.values())
+        )
+        return gaps(new, dict(zip(others, old, strict=True)))
+
+    whole = gaps(_of_lists(rows, challenger), {name: _of_lists(rows, each) for name, each in others.items()})
+    ends = intervals(rows, of_draw, DRAWS, seed)
     return {
         name: {
             figure: [ends[key][0], whole[key], ends[key][1]]

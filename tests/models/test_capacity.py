@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from configs.settings import Profit
 from models.capacity import (
-    Ranked,
     Teams,
     at_capacity,
     best_cut,
@@ -15,8 +14,6 @@ from models.capacity import (
     listed,
     profit_of,
 )
-from models.matrix import at_rows
-from models.metrics import resampled
 from tests.matrices import rows
 
 
@@ -72,19 +69,6 @@ def test_a_monday_without_leavers_or_without_a_list_is_left_out_of_the_shares():
     )
     nobody = at_capacity(rows([0, 0]), np.zeros(2, dtype=bool))
     assert set(nobody.values()) == {0.0}
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.booleans()), min_size=2, max_size=20))
-def test_law_a_resample_in_the_order_of_all_has_the_figures_of_the_resample_ordered_anew(drawn):
-    both = drawn + drawn  # two Mondays
-    matrix = rows([each[1] % 2 for each in both], mondays=2, aum=[100.0 + each[1] for each in both])
-    barred = tuple(place for place, each in enumerate(both) if each[2])
-    by_team, worth = teams([each[0] for each in both], {0: 1, 1: 2, 2: 5}, barred), matrix.aum % 3
-    ranked = Ranked(matrix, by_team, worth)
-    for sample, places in resampled(matrix, 3, seed=1):
-        times = np.bincount(places, minlength=len(matrix))
-        anew = at_capacity(sample, listed(sample, at_rows(by_team, places), worth[places]))
-        assert at_capacity(matrix, ranked.counts(times), times) == pytest.approx(anew)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.booleans()), min_size=1, max_size=40))

@@ -16,13 +16,11 @@ from models.metrics import (
     expected_calibration_error,
     gone_by,
     group_metrics,
-    intervals,
     log_loss,
     money,
     money_by,
     ranking,
     reliability,
-    resampled,
     top,
 )
 from tests.matrices import made_matrix, rows
@@ -208,49 +206,3 @@ def test_too_few_customers_of_one_outcome_have_counts_and_no_figure(left: int) -
     assert (few["rows"], few["customers"], few["left"]) == (360, 40, left)
     assert {few[name] for name in ("promised", "came", "off", "auroc", "average_precision", "ece")} == {None}
     assert enough["auroc"] == 0.5
-
-
-def customers_on(customers: int, mondays: int, seed: int = 1) -> Matrix:
-    """The same fate on every Monday: a customer's rows are one observation, not many."""
-    fate = np.where(np.random.default_rng(seed).random(customers) < 0.3, 30, 0)
-    return made_matrix(np.tile(fate, mondays), mondays)
-
-
-def test_whole_customers_are_drawn_with_all_their_mondays() -> None:
-    whole = customers_on(30, 4)
-    for drawn, places in resampled(whole, 5, seed=3):
-        assert len(drawn) == 30 * 4
-        assert len(set(drawn.customer_id)) == 30
-        times = np.unique(whole.customer_id[places], return_counts=True)[1]
-        assert (times % 4 == 0).all()
-        assert max(times) > 4
-        assert np.array_equal(drawn.time_to_attrition, whole.time_to_attrition[places])
-        assert np.array_equal(drawn.snapshot_date, whole.snapshot_date[places])
-
-
-def rate(drawn: Matrix, _: np.ndarray) -> dict[str, float]:
-    return {"rate": float(drawn.attrited.mean())}
-
-
-def test_the_interval_is_that_of_customers_not_of_rows() -> None:
-    # 400 customers of whom 0.3 go: standard error sqrt(0.3 × 0.7 / 400) = 0.023, however many Mondays.
-    for mondays in (1, 9):
-        whole = customers_on(400, mondays)
-        low, high = intervals(whole, rate, 400, seed=3)["rate"]
-        assert low < whole.attrited.mean() < high
-        assert (high - low) / 3.92 == pytest.approx(0.023, rel=0.15)
-
-
-def test_the_same_seed_gives_the_same_interval() -> None:
-    whole, scores = customers_on(100, 3), np.random.default_rng(2).random(300)
-
-    def metrics(drawn: Matrix, rows: np.ndarray) -> dict[str, float]:
-        return ranking(drawn, scores[rows])
-
-    assert intervals(whole, metrics, 20, seed=3) == intervals(whole, metrics, 20, seed=3)
-    assert intervals(whole, metrics, 20, seed=3) != intervals(whole, metrics, 20, seed=4)
-
-
-def test_draws_of_one_outcome_only_are_left_out() -> None:
-    nobody = customers_on(3, 1)
-    assert intervals(nobody.where(nobody.time_to_attrition == 0), rate, 20, seed=3) == {}

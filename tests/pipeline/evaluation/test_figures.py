@@ -37,7 +37,7 @@ def evaluated() -> Evaluated:
 
 
 def test_lists_are_filled_by_money_by_risk_and_by_every_other_way(evaluated):
-    found = {way: np.flatnonzero(called[:SIZE]).tolist() for way, called in lists(evaluated).items()}
+    found = {way: np.flatnonzero(each.called[:SIZE]).tolist() for way, each in lists(evaluated).items()}
     # Customer 9, who has most money at risk, must not be called.
     assert found == {"money_at_risk": [6, 7, 8], "risk": [0, 1, 2], "rule": [6, 7, 8]}
 
@@ -86,15 +86,7 @@ def test_two_days_models_are_held_to_their_word_as_one(evaluated):
     assert whole.rows.snapshot_date.tolist() == evaluated.rows.snapshot_date.tolist()
     assert np.array_equal(whole.predicted.risks, evaluated.predicted.risks)
     assert np.array_equal(whole.groups["branch"], evaluated.groups["branch"])
-    for way, called in lists(whole).items():
-        assert np.array_equal(called, lists(evaluated)[way])
+    for way, each in lists(whole).items():
+        assert np.array_equal(each.called, lists(evaluated)[way].called)
     with pytest.raises(DataError, match="ascend"):
         pooled([second, first])
-
-
-def test_a_drawn_bank_keeps_what_belongs_to_each_row(evaluated):
-    places = np.array([0, 0, 12])
-    drawn = evaluated.resampled(evaluated.rows, places)
-    assert drawn.predicted.money.tolist() == [0, 0, 20_000]
-    assert drawn.teams.callable.tolist() == [True, True, True]
-    assert drawn.others["rule"].tolist() == evaluated.others["rule"][places].tolist()

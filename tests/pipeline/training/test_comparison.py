@@ -11,12 +11,14 @@ from configs.bank_folder import load_settings
 from models.bundle import Predicted
 from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
+from models.resample import Mondays
 from models.splits import Split
 from pipeline.training.comparison import (
     Order,
     callers,
     differences,
     fair_mondays,
+    filled,
     is_enough,
     order_of,
     own_objections,
@@ -45,7 +47,9 @@ def order(risk) -> Order:
 
 
 def gaps(rows: Matrix, capacity: int, new: Order, old: Order) -> dict[str, list[float]]:
-    return differences(rows, one_team(rows, capacity), new, {"other": old}, 7)["other"]
+    mondays, teams = Mondays(rows), one_team(rows, capacity)
+    ours, other = (filled(rows, mondays, teams, each) for each in (new, old))
+    return differences(rows, mondays, ours, {"other": other}, 7)["other"]
 
 
 def test_only_mondays_after_all_that_the_champion_was_fitted_on_are_fair():
