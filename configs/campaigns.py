@@ -141,6 +141,11 @@ class Plan(_Plain):
         return self
 
     @property
+    def last_day(self) -> date:
+        """The last day on which somebody may be contacted."""
+        return self.ends_on - timedelta(days=1)
+
+    @property
     def measurable(self) -> bool:
         """False where nobody is kept back, so that no effect can be measured."""
         return self.control_share > 0

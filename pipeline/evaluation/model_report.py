@@ -100,7 +100,8 @@ def model_page(
     """
     from pipeline.evaluation.page import page  # half a second
 
-    w, mondays = Wording(settings.language), {use: bundle.metrics["snapshots"][use] for use in USES}
+    w = Wording(settings.language, lambda: settings.list_terms.tiers)
+    mondays = {use: bundle.metrics["snapshots"][use] for use in USES}
     curve = research.get("learning-curve", {}).get("rows", [])
     return page(
         "model.html",

@@ -27,7 +27,7 @@ COLOURS = ["#1f4e79", "#c55a11", "#548235", "#7f6000", "#7030a0", "#7f7f7f"]  # 
 
 def page(template: str, settings: Settings, language: Language = "en", **context: Any) -> str:
     """The whole page as HTML text; nothing in it is fetched from anywhere, and it has no script."""
-    w = Wording(language)
+    w = Wording(language, lambda: settings.list_terms.tiers)
     return TEMPLATES.get_template(template).render(
         settings=settings, language=language, w=w, titles=[], **context
     )

@@ -16,12 +16,11 @@ from serve.auth.access import Access, Granted
 from serve.auth.policy import Role
 from serve.http.paths import path_part
 from serve.pages.lists import After, Chosen, customers_page
-from serve.pages.page import Page, RunId, asked_run, language_of, may, show_run
+from serve.pages.page import Page, RunId, asked_run, may, show_run, words_of
 from serve.store.branch_summary import BranchRow, as_seen, branch_totals, total
 from serve.store.portfolio import ListOwner, PortfolioView
 from serve.store.read_session import ReadSession
 from serve.texts.service import segment_in_words
-from serve.texts.wording import Wording
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 CHOSEN_BY = ("tier", "stage", "segment")  # cells whose customers a branch's portfolio can be cut to
@@ -163,7 +162,7 @@ def _frame(
     base = f"/branches/{path_part(branch_id)}/figures" if branch_id else "/bank"
     named = bool(branch_id) and access.caller.role is not Role.ANALYST
     managers = session.managers(branch_id) if named else ()
-    terms, words = session.list_terms(), Wording(language_of(request))
+    terms, words = session.list_terms(), words_of(request, session)
     names = {manager.manager_id: manager.name for manager in managers if manager.name}
 
     def name_of(dimension: str, cell: str) -> str:

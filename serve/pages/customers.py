@@ -17,7 +17,7 @@ from serve.pages.charts import week_ends
 from serve.pages.former import former_in_words
 from serve.pages.lists import page_of
 from serve.pages.outcomes import blank, may_correct
-from serve.pages.page import Page, RunId, asked_run, language_of, show_run
+from serve.pages.page import Page, RunId, asked_run, show_run, words_of
 from serve.pages.watched import watch_in_words
 from serve.store import alert_feedback, contacts, portfolio, tables
 from serve.store.former import former_of
@@ -73,7 +73,7 @@ def customer_page(
         verdict = alert_feedback.newest_of(session.connection, of_run, [customer_id]).get(customer_id)
         listed = decision is not None and decision.rank is not None
         zone = request.app.state.settings.time_zone
-        words = Wording(language_of(request))
+        words = words_of(request, session)
         rows = _contact_rows(session, access, customer_id, profile, words, zone)
         return show_run(
             request,
@@ -108,7 +108,7 @@ def _unscored_page(
     request: Request, access: Access, session: ReadSession, row: FormerCustomer | TierWatch, saved: str
 ) -> Response:
     """A customer outside the cohort who left, or whose tier falls: the form and the contacts beside it."""
-    zone, words = request.app.state.settings.time_zone, Wording(language_of(request))
+    zone, words = request.app.state.settings.time_zone, words_of(request, session)
     watch = watch_of(session, row.customer_id)
     tier_falls = watch_in_words(watch, session.run, words) if watch else ""
     if isinstance(row, FormerCustomer):

@@ -1,7 +1,7 @@
 """Answers that are pages: the caller by cookie, the language, the templates, and what went wrong in words."""
 
 import re
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -134,6 +134,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
     caller = _known_caller(request)
     cookie = session.kept(request, "session") or session.kept(request, "visit")
     frame = {
+        "w": Wording(language_of(request)),
         "caller": caller,
         "places": places(caller) if caller else [],
         "place": place_of(path_of(request.scope)),
@@ -144,7 +145,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "back": here(request),
         "seal": request.app.state.forms.seal(session.SEALED, cookie),
     }
-    text = TEMPLATES.get_template(template).render(frame | values, w=Wording(language_of(request)))
+    text = TEMPLATES.get_template(template).render(frame | values)
     return HTMLResponse(text, status, HEADERS)
 
 
@@ -158,8 +159,19 @@ def _known_caller(request: Request) -> Caller | None:
 def show_run(request: Request, template: str, read_session: ReadSession, **values: Any) -> HTMLResponse:
     """A page of one run, which says so when a newer one is served."""
     values.setdefault("least", read_session.rounding.least)  # customers in steps of whom figures are rounded
-    values["segment_name"] = _segment_names(read_session, Wording(language_of(request)))
+    words = words_of(request, read_session)
+    values |= {"w": words, "segment_name": _segment_names(read_session, words)}
     return show(request, template, run=read_session.run, newest=read_session.served_run(), **values)
+
+
+def words_of(request: Request, read_session: ReadSession) -> Wording:
+    """The reader's language, with the names that the bank gives its tiers."""
+
+    def tiers() -> Mapping[str, str]:
+        terms = read_session.list_terms()
+        return terms.tiers if terms else {}
+
+    return Wording(language_of(request), tiers)
 
 
 def _segment_names(read_session: ReadSession, words: Wording) -> Callable[[str], str]:

@@ -38,7 +38,7 @@ def rule_in_words(
 
 def step_in_words(plan: Plan, words: Wording) -> str:
     """The next step of everybody on its list, for example "Phone call: Term deposits roll over"."""
-    return words("campaign.step", channel=words(f"campaign.channel.{plan.channel}"), title=plan.title)
+    return words("campaign.step", channel=words.term("channel", plan.channel), title=plan.title)
 
 
 def effect_in_words(effect: Mapping[str, Any], words: Wording) -> str:

@@ -17,8 +17,7 @@ def segment_in_words(words: Wording, terms: ListTerms | None, name: str) -> str:
 
 def tier_in_words(words: Wording, terms: ListTerms | None, name: str) -> str:
     """The name of a tier; in Chinese the one that the bank gives it."""
-    named = terms.tiers.get(name, "") if terms else ""
-    return words.either("", named) or words.term("tier", name)
+    return Wording(words.language, lambda: terms.tiers if terms else {}).term("tier", name)
 
 
 def contact_due(words: Wording, terms: ListTerms | None, score: Score, monday: date) -> str:

@@ -30,9 +30,11 @@ TEXTS: Mapping[Language, Mapping[str, str]] = MappingProxyType(
 class Wording:
     """Writes texts and figures in ``language``. Amounts are in minor units, shares lie in [0, 1]."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, tiers: Callable[[], Mapping[str, str]] = dict) -> None:
+        """``tiers`` gives the bank's Chinese names of its tiers."""
         self.language = language
         self._texts = TEXTS[language]
+        self._tiers = tiers
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key with ``values`` in its placeholders."""
@@ -40,7 +42,9 @@ class Wording:
         return text.format(**values) if values else text
 
     def term(self, kind: str, code: str | None) -> str:
-        """The word for a code; a code without one is shown as it is."""
+        """The word for a code: the bank's own where it has one, else that of the texts, else the code."""
+        if code and kind == "tier" and self.language == "zh" and (named := self._tiers().get(code)):
+            return named
         return self._texts.get(f"{kind}.{code}", code or "–")
 
     def either(self, english: str, chinese: str) -> str:

@@ -55,6 +55,8 @@ def branch_report(session: ReadSession, branch_id: str, language: Language) -> b
     names = {("manager", manager.manager_id): manager.name for manager in managers if manager.name}
     for segment, both in (terms.segments if terms else {}).items():
         names["segment", segment] = words.either(*both)
+    for tier, chinese in (terms.tiers if terms and language == "zh" else {}).items():
+        names["tier", tier] = chinese
     with Workbook(content, OPTIONS) as workbook:
         workbook.set_properties({"title": heading, "comments": run.run_id, "created": created})
         for name in CONTENT_NAMES:

@@ -80,8 +80,8 @@ def campaign_workbook(
         columns = _columns(context, campaign, rows)
         facts = words(
             "campaign.sheet.facts",
-            channel=words(f"campaign.channel.{plan.channel}"),
-            period=words("campaign.period", start=words.day(plan.starts_on), end=words.day(plan.ends_on)),
+            channel=words.term("channel", plan.channel),
+            period=words("campaign.period", start=words.day(plan.starts_on), end=words.day(plan.last_day)),
             count=words.count(len(rows)),
         )
         top = head(sheet, columns, style, (plan.title, facts, context.source))

@@ -42,10 +42,10 @@ class Context:
 
     @cached_property
     def words(self) -> Wording:
-        return Wording(self.terms.language)
+        return Wording(self.terms.language, lambda: self.terms.tiers)
 
     def tier(self, name: str) -> str:
-        return self.terms.tiers.get(name, name) if self.terms.language == "zh" else name
+        return self.words.term("tier", name) if self.terms.language == "zh" else name
 
     def who(self, call_list: CallList) -> str:
         if call_list.manager is None:

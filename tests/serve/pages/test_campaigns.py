@@ -118,7 +118,8 @@ def test_what_is_typed_wrongly_is_said_in_its_place_and_stays(signed_in):
 
 def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signed_in, store_url, settings):
     with Store(store_url) as store, store.write() as connection:
-        terms = replace(settings.list_terms, least_customers=1)  # nothing is rounded
+        named = {"wealth": "金卡客户"}
+        terms = replace(settings.list_terms, least_customers=1, tiers=named)  # nothing is rounded
         keep_figures(connection, run(7).run_id, "terms", asdict(terms))
     office = signed_in("head_office")
     page = office.get(OWN)
@@ -139,12 +140,14 @@ def test_a_campaign_shows_its_effect_to_all_and_its_customers_to_who_calls(signe
     assert "6217000000000000103" in listed.text
     for nobody in (KEPT_BACK, "6217000000000000201", EVIL_NUMBER, EVIL):
         assert nobody not in listed.text
+    assert "金卡客户" in manager.get(f"{OWN}/members", headers={"Accept-Language": "zh"}).text
+    assert "Phone · 16 Nov 2026 to 27 Dec 2026" in words(listed)  # its last day
     book = manager.get(f"{OWN}/workbook")
     assert book.content == manager.get(f"{OWN}/workbook").content
     cells = [[cell.value for cell in row] for row in load_workbook(BytesIO(book.content)).active.iter_rows()]
     assert {"Tier", "Stage"} <= set(cells[4])
     assert [row[1] for row in cells if row[0] in (1, 2)] == [EVIL_NUMBER, "6217000000000000103"]
-    assert f"Phone call: Roll over {EVIL}" in cells[5]
+    assert f"Phone: Roll over {EVIL}" in cells[5]
     with Store(store_url) as store, store.write() as connection:
         at, who = datetime(2026, 11, 17, tzinfo=UTC), Author("M1", b"k" * 32)
         contacts.opt_out(connection, EVIL_NUMBER, at, who)

@@ -46,7 +46,7 @@ CODES = {
     "effect.policy": ("learnt", "settings"),
     "policy.rests_on": RESTS_ON,
     "campaign.state": STATES,
-    "campaign.channel": CHANNELS,
+    "channel": CHANNELS,
     "campaign.left_out": LEFT_OUT,
     "list.part": get_args(ListPart),
     "list.risk": get_args(Label.model_fields["definition"].annotation),
@@ -168,6 +168,13 @@ def test_every_code_has_a_text(language):
 
 def test_a_code_without_a_text_is_shown_as_it_is():
     assert Wording("zh").term("tier", "own_tier") == "own_tier"
+
+
+def test_a_tier_has_the_name_that_the_bank_gives_it_or_else_the_standard_one():
+    words = Wording("zh", lambda: {"own_tier": "黑金", "wealth": ""})
+    assert [words.term("tier", name) for name in ("own_tier", "wealth", "mass")] == ["黑金", "财富", "大众"]
+    assert words.term("stage", "own_tier") == "own_tier"
+    assert Wording("en", lambda: {"own_tier": "黑金"}).term("tier", "own_tier") == "own_tier"
     assert Wording("zh").term("channel", None) == "–"
 
 
