@@ -1,4 +1,4 @@
-"""Who of a campaign's audience is contacted, who is kept back to compare, and who gets nothing.
+"""Divides a campaign's audience: contacted, kept back to compare, or left out.
 
 docs/campaigns.md has the rules, and why neither a campaign nor the weekly lists bias each other's effect.
 """
@@ -21,7 +21,7 @@ KEPT = ("household_id", "branch_id", "manager_id", "tier", "lifecycle_stage", "r
 
 @dataclass(frozen=True)
 class AudienceFacts:
-    """What a sending must know besides its audience; customers by their newest numbers.
+    """The facts that a sending must know besides its audience; customers by their newest numbers.
 
     ``often``: who was contacted as often as lists may. ``assignments``: those of the lists that hold, as
     ``held_by_name`` has them; ``waiting``: the names of those whose outcome is open.

@@ -1,4 +1,4 @@
-"""What a campaign achieved: who was to be contacted against who was kept back, in customers and money.
+"""The effect of a campaign: who was to be contacted against who was kept back, in customers and money.
 
 As assigned, whoever was reached (intention to treat). Members of the lasting control group are not compared:
 they were left alone long before, so that they differ from the others in more than this campaign.

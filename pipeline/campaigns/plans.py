@@ -30,7 +30,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def preview_in_words(plan: Plan, counted: Preview) -> str:
-    """What a plan would reach, as the service counts it too."""
+    """Lines on whom a plan would reach, as the service counts it too."""
     lines = [
         f"{plan.title}: fits {counted.fits:,} customers{'' if counted.exact else ' at most'}, "
         f"{counted.free:,} may be contacted: {counted.contacts:,} contacts, about {counted.control:,} kept "

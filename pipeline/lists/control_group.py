@@ -36,13 +36,13 @@ def in_control_group(assigned_as: str, monday: date, lists: Lists) -> bool:
 
 
 def hash_below(share: float, *parts: str) -> bool:
-    """Whether a hash of ``parts``, the salt first, falls into ``share`` of all hashes."""
+    """True where a hash of ``parts``, the salt first, falls into ``share`` of all hashes."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return int.from_bytes(digest[:8]) < share * 2**64
 
 
 def assigned_as(customer: Score | AudienceRow) -> str:
-    """What is drawn: the customer's household, or the customer."""
+    """The unit that is drawn: the customer's household, or the customer."""
     return assignment_name(customer.customer_id, customer.household_id)
 
 
@@ -68,7 +68,7 @@ def held_by_name(
 
 
 def is_control(names: tuple[str, str], monday: date, lists: Lists, held: Mapping[str, Assignment]) -> bool:
-    """Whether lists and campaigns leave a customer alone; ``names`` are what is drawn and the customer_id.
+    """True where lists and campaigns leave a customer alone; ``names`` are what is drawn and the customer_id.
 
     An assignment that holds beyond its period counts before the draw of the present one.
     """

@@ -83,7 +83,8 @@ class _Verdict:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """Whom a portfolio's list can hold: the promised follow-ups, and the queue for what is left of the room.
+    """The customers whom a portfolio's list can hold: the promised follow-ups, and the queue for what is
+    left of the room.
 
     ``verdicts`` are those on everybody else; ``stayers`` were selected the week before, or one of their
     household was. ``options``: of everybody, in the queue those that pay; the best first. ``room`` is in
@@ -99,7 +100,7 @@ class _Candidates:
     options: Mapping[str, Sequence[ChannelOption]]
 
     def gains(self, scores: Sequence[Score]) -> list[Gain]:
-        """What contacts with these customers of the queue gain, the best use of a place first."""
+        """The gain of contacts with these customers of the queue, the best use of a place first."""
         risk = {score.customer_id: score.risk for score in scores}
         return in_order(
             (gain for score in scores for gain in gains_of(score, self.options[score.customer_id])), risk
@@ -308,7 +309,7 @@ def _decision(
 
 
 def _rests_on(score: Score, week: Week) -> str:
-    """What the expected value rests on, and the known outcomes behind it: "reason 214", or "setting".
+    """The evidence of the expected value, and the known outcomes behind it: "reason 214", or "setting".
 
     A level that rests on what others of its kind showed, in other cells, is named by the largest with own.
     """
@@ -325,7 +326,7 @@ def _rank_key(score: Score, best: Sequence[ChannelOption]) -> tuple[int, float, 
 
 
 def _place_key(score: Score, option: ChannelOption | None) -> tuple[bool, tuple[int, float, str]]:
-    """What is of this week first, in each part by the contact that was chosen."""
+    """Sorts what is of this week first, in each part by the contact that was chosen."""
     return score.list_part == "if_time", _rank_key(score, [option] if option else [])
 
 

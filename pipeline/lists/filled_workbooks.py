@@ -1,4 +1,4 @@
-"""What was typed into the lists of a workbook, row by row.
+"""Reads what was typed into the lists of a workbook, row by row.
 
 It is an .xlsx from outside, so that nothing in it is trusted. Each sheet with a list has a row of names above
 its headings, hidden from people: ``outcome``, ``customer_id``, …

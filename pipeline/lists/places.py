@@ -33,7 +33,8 @@ class ChannelOption:
 
 @dataclass(frozen=True)
 class Gain:
-    """What a contact through ``option`` adds to the customer's smaller one a level before, or to none."""
+    """The money that a contact through ``option`` adds to the customer's smaller one a level before, or to
+    none."""
 
     customer_id: str
     level: int
@@ -168,7 +169,7 @@ def _given_up(taken: Sequence[Gain], gain: Gain, room: int) -> list[Gain] | None
 
 
 def _gain(score: Score, gains: Sequence[Gain], option: ChannelOption) -> Gain:
-    """What ``option`` adds to the last of a customer's ``gains``."""
+    """The money that ``option`` adds to the last of a customer's ``gains``."""
     percent, net = option.percent_of_place, option.net_minor
     if gains:
         percent, net = percent - gains[-1].option.percent_of_place, net - gains[-1].option.net_minor

@@ -50,12 +50,12 @@ def policies_at(connection: Connection, monday: date) -> list[str]:
 
 
 def response_by(policy: str, settings: Settings, rows: Sequence[Any], monday: date) -> Response:
-    """What contacts do by one policy, from the assignments whose outcome was known by ``monday``."""
+    """The response to contacts by one policy, from the assignments whose outcome was known by ``monday``."""
     return learnt_response(settings, rows if policy == "learnt" else [], monday)
 
 
 def outcomes_by_cell(settings: Settings, rows: Sequence[Any], monday: date) -> Counter[Cell]:
-    """How many listed customers of each cell have an outcome that was known by ``monday``."""
+    """The number of listed customers of each cell that have an outcome that was known by ``monday``."""
     counts = Counter[Cell]()
     for row in rows:
         known = row.attrited is not None and settings.label.timeline(row.assigned_on).matured(monday)
@@ -66,7 +66,8 @@ def outcomes_by_cell(settings: Settings, rows: Sequence[Any], monday: date) -> C
 
 
 def comparison(settings: Settings, rows: Sequence[Any], monday: date, champion: str) -> dict[str, Any]:
-    """What the challenger would have kept more than the champion, had lists had half of their places.
+    """The money that the challenger would have kept more than the champion, had lists had half of their
+    places.
 
     Of the assignments of each Monday either policy contacts the half in whose case it expects most, as far
     as that pays, by what was known at the beginning of that period. Counted are those whom one contacts and
@@ -208,7 +209,7 @@ def _gains(
 
 
 def _expected(settings: Settings, rows: Sequence[Any], response: Response) -> NDArray[np.float64]:
-    """What a contact with each is expected to keep, in base currency or customers."""
+    """The value that a contact with each is expected to keep, in base currency or customers."""
     shares = [response.share_kept(_score_of(settings, row)) for row in rows]
     return _at_risk(settings, rows) * np.array(shares)
 
@@ -232,7 +233,7 @@ def _contacted(rows: Sequence[Any], net: NDArray[np.float64]) -> NDArray[np.bool
 
 
 def _score_of(settings: Settings, row: Any) -> Score:
-    """What an assignment tells of the score of its Monday."""
+    """The score of its Monday, as far as an assignment holds it."""
     reasons = (Reason(row.reason_group, "", None, 0.0, "", ""),) if row.reason_group else ()
     return Score(
         row.customer_id,

@@ -27,7 +27,8 @@ def learnt_response(settings: Settings, rows: Sequence[Any], monday: date) -> Re
 
 
 def learn(settings: Settings, rows: Sequence[Any], monday: date) -> LearntResponse:
-    """What a contact does, by the assignments whose outcome, or early outcome, was known by ``monday``.
+    """Learns the response to a contact from the assignments whose outcome, or early outcome, was known by
+    ``monday``.
 
     Rows have the names of ``serve.store.assignments.EXPERIMENT``. ``movable`` and ``risk_30d`` are of the
     score then (``configs.response.movable_share``); whoever makes up a score must make both, or neither.
@@ -92,7 +93,7 @@ def early_outcomes(
 ) -> dict[date, dict[str, bool]]:
     """By Monday whether each customer left within 30 days, where that can be known and the rest cannot.
 
-    ``known``: the day up to which the data reaches, and True where it no longer says what it said before, so
+    ``known``: the day up to which the data reaches, and True where it differs from what it was before, so
     that what the store holds must be looked at again. Empty where the label has no such horizon.
     """
     label, (end, changed) = bank.settings.label, known

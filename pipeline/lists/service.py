@@ -1,4 +1,4 @@
-"""When each scored customer is due a contact by the bank's service standards."""
+"""The day on which each scored customer is due a contact by the bank's service standards."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Who is asked to come back, in which order, and how well that order was right before."""
+"""The list of who is asked to come back, its order, and how well that order was right before."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -125,7 +125,8 @@ def _past(known: pd.DataFrame, settings: Settings) -> Past:
 
 
 def _columns(frame: pd.DataFrame) -> Floats:
-    """What the chance is learnt from: first life, how and why they left, how long ago; NaN where unknown."""
+    """The columns that the chance is learnt from: first life, how and why they left, how long ago; NaN
+    where unknown."""
     names = "lost_minor", "base_minor", "missing_minor"
     lost, base, missing = (frame[name].to_numpy(float) for name in names)
     monday, reached = (pd.to_datetime(frame[name]) for name in ("snapshot_date", "reached_on"))
@@ -192,8 +193,8 @@ def _waits_until(row: Any, settings: Settings, monday: date) -> date | None:
 
 
 def _evaluated(known: pd.DataFrame, settings: Settings) -> dict[str, Any] | None:
-    """How well the chance ordered former customers on Mondays a horizon apart, each by what it knew then,
-    beside the most money first and the latest first; None where there is nothing to evaluate."""
+    """Measures how well the chance ordered former customers on Mondays a horizon apart, each by what it
+    knew then, beside the most money first and the latest first; None where there is nothing to evaluate."""
     weeks = np.unique(known["week"].to_numpy())
     step = max(-(-settings.win_back.horizon_weeks // LEARN_EVERY), 1)
     chances = chances_out_of_time(_past(known, settings), _prior(settings), weeks[::-step])
@@ -212,11 +213,11 @@ def _evaluated(known: pd.DataFrame, settings: Settings) -> dict[str, Any] | None
 
 
 def _outcome(known: pd.DataFrame, settings: Settings) -> dict[str, Any] | None:
-    """Of the newest Monday whose outcome is known: how many came back with how much, by what was done.
+    """Of the newest Monday whose outcome is known: how many returned with how much, by what was done.
 
-    Nothing is said of a group of fewer than ``figures.least_customers``. Whoever was reached is not like the
+    No figure stands of a group of fewer than ``figures.least_customers``. Whoever was reached is not like the
     others, so that the difference is no effect; that of the control group is. Where nobody is known to have
-    been reached, nobody is said not to have been.
+    been reached, nobody counts as not reached.
     """
     if known.empty:
         return None

@@ -1,4 +1,4 @@
-"""What was published or rolled back, for whoever keeps a copy of what is served and asks now and then."""
+"""Publications and roll-backs, for whoever keeps a copy of what is served and asks now and then."""
 
 import json
 from datetime import datetime
@@ -17,7 +17,7 @@ router = authorized_router("runs")
 
 
 class AnnouncedCounts(Schema):
-    """How many customers a run has."""
+    """Customers of a run."""
 
     scored: int = Field(ge=0)
     excluded: int = Field(ge=0)
@@ -60,7 +60,7 @@ class Announcements(RunResponse):
 
 @router.get("/publications", responses=exemplified("announcements") | GONE_RUN)
 def announcements(access: Granted, limit: PageSize = 100, cursor: PageCursor = None) -> Announcements:
-    """What was published or rolled back since a cursor, or since the first announcement of the store."""
+    """Publications and roll-backs since a cursor, or since the first announcement of the store."""
     position = access.opened(cursor) if cursor else "[0, null]"
     number, announcement_id = json.loads(position)
     with access.at_run() as read_session:

@@ -61,7 +61,7 @@ class Counts(Schema):
 
 
 class PlanPreview(RunResponse, Counts):
-    """Whom a plan would reach now."""
+    """The customers whom a plan would reach now."""
 
     currency: str
     fits: int = Field(description="who meet the conditions")
@@ -71,7 +71,7 @@ class PlanPreview(RunResponse, Counts):
 
 
 class Decided(Schema):
-    """Who decided what, when."""
+    """A decision, by whom and when."""
 
     decision: DecisionName
     by: str

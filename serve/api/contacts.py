@@ -115,7 +115,7 @@ class ContactRecorded(RunResponse):
 
 
 class BatchAnswer(Schema):
-    """What became of one entry of a batch: the contact as it stands in the store, or the problem with it."""
+    """The outcome of one entry of a batch: the contact as it stands in the store, or the problem with it."""
 
     status: Literal["recorded", "refused"]
     contact: ContactEntry | None = None
@@ -201,7 +201,7 @@ def record_contacts(sent: ContactBatch, access: Granted, store: OpenedStore) -> 
 
 @router.get("/contacts", responses=exemplified("recorded_contacts") | GONE_RUN)
 def recorded_contacts(access: Granted, limit: PageSize = 100, cursor: PageCursor = None) -> RecordedContacts:
-    """What was recorded since a cursor, or ever, of customers within reach: by pages, API and workbooks."""
+    """Contacts recorded since a cursor, or ever, of customers within reach: by pages, API and workbooks."""
     with access.since(cursor, contacts.holds) as (read_session, contact_id):
         scope = read_session.run_version, access.scope
         entries = contacts.recorded_after(read_session.connection, contact_id, limit, *scope)

@@ -68,7 +68,7 @@ class MaturitySchema(Schema):
 
 
 class PersonSchema(Schema):
-    """Who the customer is, as the bank delivers it; a pseudonymous role gets null."""
+    """Name and telephone, as the bank delivers them; a pseudonymous role gets null."""
 
     name: str | None
     phone: str | None

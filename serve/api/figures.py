@@ -1,4 +1,4 @@
-"""What a branch and the bank see of their customers, as published; no customer is in it."""
+"""The figures that a branch and the bank see of their customers, as published; no customer is in it."""
 
 from typing import Annotated, Any
 
@@ -53,7 +53,7 @@ def _figures(access: Access, branch_id: str, content: ContentName, money: MoneyF
 
 
 def written(context: ResponseContext, name: str, value: Any) -> Any:
-    """What stands under a name of a content, with every amount as the caller asked for it."""
+    """The value under a name of a content, with every amount as the caller asked for it."""
     money = name.endswith(MONEY)
     if isinstance(value, dict):
         return {

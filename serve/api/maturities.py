@@ -1,4 +1,4 @@
-"""What falls due soon at a manager's customers."""
+"""Money that falls due soon at a manager's customers."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -32,7 +32,7 @@ class CustomerMaturity(MaturitySchema):
 
 
 class ManagerMaturities(RunResponse):
-    """What falls due at a manager's customers, listed or not, the soonest first."""
+    """Money that falls due at a manager's customers, listed or not, the soonest first."""
 
     manager_id: str
     currency: str

@@ -121,7 +121,7 @@ def decision_codes(context: ResponseContext, score: Score, decision: Decision) -
 
 
 def policy_fields(decision: Decision, language: Language) -> dict[str, str | None]:
-    """How to contact who is listed, and what is known of its effect; None of everybody else."""
+    """The channel of who is listed, and the evidence of its effect; None of everybody else."""
     shown = decision.rank is not None and decision.rests_on
     return {
         "channel": decision.channel if shown else None,

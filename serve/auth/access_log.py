@@ -125,7 +125,8 @@ class AccessLog:
                 _require_sound(connection.exec_driver_sql(SOUND).scalar(), self._engine)
 
     def _append_at_once(self, shared: Sequence[Sequence[Entry]]) -> list[None]:
-        """What waits for nobody. Raises BusyError where the log is locked, or has to be opened first."""
+        """Appends without waiting for anybody. Raises BusyError where the log is locked, or has to be
+        opened first."""
         if self._chain is None or not self._chain.same_files():
             raise connect.BusyError("the access log is not open yet.")
         return self._append(shared, patience=0)

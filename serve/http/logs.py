@@ -1,7 +1,7 @@
 """Logs as one JSON object a line, from which nobody's number, name, token or secret can be read.
 
 Messages are written here and hold counts, names of routes and errors in our own words. What libraries write,
-and what an exception says, may repeat what came with a request; so whatever looks like one of these is
+and what an exception says, may repeat what a request held; so whatever looks like one of these is
 masked, of an exception only its kind and its place are told, and letters beyond ASCII (names) are left out.
 """
 
@@ -32,7 +32,7 @@ def masked(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def place_of_fault(_logger: Any, _method: str, event: Event) -> Event:
-    """Of an exception its kind and the lines it came through; not what it says."""
+    """Of an exception its kind and the lines it went through; not its text."""
     exc_info = event.pop("exc_info", None)
     error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):

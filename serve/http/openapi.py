@@ -141,7 +141,7 @@ def _schema(schema: Any) -> Any:
 
 
 def _shorten(operation: Node) -> None:
-    """What every route says alike is left out; that it needs a token is said once, for all.
+    """Leaves out what all routes share; that they need a token stands once, for all.
 
     FastAPI's summary repeats the operationId.
     """
@@ -273,7 +273,8 @@ def _schema_of(model: type[BaseModel]) -> Node:
 
 
 def _own(schema: Node, model: type[Schema] | None, closed: bool) -> Node:
-    """What a model adds to its bases. One that others add to is not ``closed``, so that they may."""
+    """The fields that a model adds to its bases. One that others add to is not ``closed``, so that they
+    may."""
     bases = _bases(model)
     if model and bases:
         declared = {field for base in bases for field in base.model_fields} - set(model.__annotations__)
@@ -300,7 +301,7 @@ def _share_fields(schemas: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _shared(places: list[tuple[str, Any, Any]], kind: str) -> Iterator[tuple[str, Node]]:
-    """What two places have alike, by the name of the first; a reference is left in each of them.
+    """The parts that two places share, by the name of the first; a reference is left in each of them.
 
     A place is a name, a container and a key or position in it.
     """

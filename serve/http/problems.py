@@ -180,7 +180,7 @@ def _fault(place: Sequence[str | int], detail: str) -> dict[str, Any]:
 
 
 def pointer(names: Iterable[str]) -> str:
-    """Where a field stands, as a JSON pointer in a URI (RFC 6901, section 6)."""
+    """The place of a field, as a JSON pointer in a URI (RFC 6901, section 6)."""
     parts = (name.replace("~", "~0").replace("/", "~1") for name in names)
     return "#" + "".join(f"/{quote(part, safe='!$&()*+,;=:@')}" for part in parts)
 

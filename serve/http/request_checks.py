@@ -1,4 +1,4 @@
-"""What is refused of a request before it is answered: its query, the types it sends and takes, its JSON."""
+"""Refuses parts of a request before it is answered: its query, the types it sends and takes, its JSON."""
 
 import json
 from collections import Counter

@@ -107,7 +107,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words)
-        """What the parser refuses is told unless an answer is under way, which would seem to hold it."""
+        """Answers what the parser refuses, unless an answer is under way, which would seem to hold it."""
         under_way = self.cycle is not None and not self.cycle.response_complete
         if not under_way or not (self.cycle.response_started or self.pipeline):
             large = self._unparsed > LARGEST_HEADERS or self._header_bytes > LARGEST_HEADERS

@@ -157,8 +157,8 @@ def _figures_page(
 def _frame(
     request: Request, access: Access, session: ReadSession, branch_id: str, content: str
 ) -> dict[str, object]:
-    """What these pages have in common; ``names`` of managers where allowed; ``min_drop`` is the share of AUM
-    whose outflow makes somebody a leaver."""
+    """The values that these pages share; ``names`` of managers where allowed; ``min_drop`` is the share of
+    AUM whose outflow makes somebody a leaver."""
     base = f"/branches/{path_part(branch_id)}/figures" if branch_id else "/bank"
     named = bool(branch_id) and access.caller.role is not Role.ANALYST
     managers = session.managers(branch_id) if named else ()

@@ -48,7 +48,7 @@ class CampaignForm:
 
 
 def blank(run: Run) -> CampaignForm:
-    """What the form proposes: to begin on the next Monday, for four weeks."""
+    """The proposal of the form: to begin on the next Monday, for four weeks."""
     start = run.snapshot_date + WEEK
     values = {
         "size": str(SIZE),

@@ -88,7 +88,7 @@ def campaign_page(request: Request, campaign_id: CampaignId, access: Granted, sa
 def decide_campaign_page(
     request: Request, campaign_id: CampaignId, access: Granted, fields: Posted
 ) -> Response:
-    """Approves, refuses or withdraws. What cannot be is said on the campaign's page."""
+    """Approves, refuses or withdraws. What cannot be stands on the campaign's page."""
     decision = next((name for name in DECISIONS if name == fields.get("decision")), None)
     if decision is None:
         raise HTTPException(422)

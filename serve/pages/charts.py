@@ -114,7 +114,7 @@ class Mark:
 
 
 def marks(happened: Iterable[tuple[str, date]], first: date, last: date) -> tuple[Mark, ...]:
-    """What happened between two days, oldest first; the rest is left out.
+    """The events between two days, oldest first; the rest is left out.
 
     >>> [(mark.kind, mark.share) for mark in marks(
     ...     [("call", date(2026, 11, 9)), ("complaint", date(2026, 11, 2)), ("call", date(2026, 12, 1))],

@@ -45,7 +45,7 @@ def common_former_page(request: Request, access: Granted, run: RunId = "", after
 
 
 def former_in_words(former: FormerCustomer, session: ReadSession, words: Wording) -> str:
-    """When the customer left with how much, where to and why, and how likely a return is."""
+    """A sentence: when the customer left with how much, where to and why, and how likely a return is."""
     weeks = (session.run_figures("win_back") or {}).get("horizon_weeks", "")
     left = words(
         "former.left",
@@ -87,7 +87,7 @@ def _former_page(request: Request, access: Access, run: str, owner: ListOwner, a
 
 
 def _of_bank(session: ReadSession) -> dict[str, Any]:
-    """What the page says of all former customers of the bank: how many of earlier ones came back."""
+    """The line about all former customers of the bank: how many of earlier ones returned."""
     figures = session.run_figures("win_back") or {}
     outcome = figures.get("outcome")
     return {

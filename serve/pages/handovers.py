@@ -1,4 +1,4 @@
-"""Who takes over the customers of managers who left: the proposals of a branch, to accept and to download."""
+"""Handovers of the customers of managers who left: the proposals of a branch, to accept and to download."""
 
 import csv
 from collections.abc import Iterator

@@ -199,7 +199,7 @@ def page_of(customer: FormerCustomer | TierWatch, page: str) -> str:
 
 
 def owner_in_words(session: ReadSession, owner: ListOwner, words: Wording) -> str:
-    """Whose list it is."""
+    """The owner of a list."""
     if owner.everybody:
         return words("branch.heading", branch=owner.branch_id)
     if owner.manager_id is None:
@@ -292,7 +292,7 @@ def _rows(view: PortfolioView, choice: Choice, after: int, limit: int) -> tuple[
 def _frame(
     request: Request, view: PortfolioView, choice: Choice, after: int, total: int
 ) -> dict[str, object]:
-    """What the two pages of an owner have in common."""
+    """The values that the two pages of an owner share."""
     return {
         "who": owner_in_words(view.session, view.owner, Wording(language_of(request))),
         "figures": view.figures,

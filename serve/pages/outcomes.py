@@ -1,4 +1,4 @@
-"""The form of a customer's page: what came of a call, the verdict on the alert, and corrections of both."""
+"""The form of a customer's page: the outcome of a call, the verdict on the alert, and corrections of both."""
 
 import re
 import secrets
@@ -165,7 +165,8 @@ def entry_of(session: ReadSession, customer_id: str, number: str) -> contacts.Co
 
 @pages.post("/customers/{customer_id}/outcome")
 def record_outcome(request: Request, customer_id: CustomerId, access: Granted, fields: Posted) -> Response:
-    """Keeps what came of a call and what the manager thinks of the alert, then goes on to the next customer.
+    """Keeps the outcome of a call and what the manager thinks of the alert, then goes on to the next
+    customer.
 
     A form with faults is shown with them, and with everything that was typed.
     """
@@ -292,7 +293,8 @@ def _keep(connection: Connection, form: Form, score: Called, run_id: str, access
 
 
 def _after(access: Access, run_id: str, customer_id: str, form: Form) -> str:
-    """Where to go on: the next customer of the same list, or the one just saved where none is left."""
+    """The address to go on to: the next customer of the same list, or the one just saved where none is
+    left."""
     saved = {"saved": form.outcome or ("withdrawn" if form.corrects else "feedback")}
     following = None
     if form.outcome and not form.corrects:

@@ -39,7 +39,7 @@ class AudienceRow:
 
 
 def preview(session: ReadSession, plan: Plan) -> Preview:
-    """Whom a plan would reach if it were sent now, as far as a store that knows no salt can say."""
+    """Counts whom a plan would reach if it were sent now, as far as a store that knows no salt can say."""
     fitting = _fitting(session, plan.rule).order_by(None).subquery()
     exact, by_why = True, Counter[str | None]()
     if plan.rule.of_profiles:
@@ -95,7 +95,7 @@ def audience(session: ReadSession, rule: AudienceRule) -> Iterator[AudienceRow]:
 
 
 def _has(session: ReadSession, rule: AudienceRule, profile: Profile) -> bool:
-    """Whether a customer has one of the gaps, and something that falls due in time."""
+    """True where a customer has one of the gaps, and something that falls due in time."""
     last = session.run.snapshot_date + timedelta(days=rule.maturing_days or 0)
     gaps = {gap.product_class for gap in profile.gaps}
     return (not rule.product_gaps or not gaps.isdisjoint(rule.product_gaps)) and (
@@ -174,7 +174,7 @@ def outcome_time(session: ReadSession) -> timedelta:
 
 
 def _touched(session: ReadSession, names: Select[Any]) -> ColumnElement[bool]:
-    """Whether a customer, or another of the household, is among ``names``."""
+    """True where a customer, or another of the household, is among ``names``."""
     scores, other = tables.scores, tables.scores.alias()
     homes = select(other.c.household_id).where(
         other.c.run_version == session.run_version,

@@ -33,7 +33,7 @@ def members(
 
 
 def member_count(session: ReadSession, campaign_id: str) -> int:
-    """How many ``members`` has."""
+    """The number of rows of ``members``."""
     whole = _to_contact(session, campaign_id).order_by(None).subquery()
     return session.connection.scalar(select(func.count()).select_from(whole)) or 0
 
@@ -47,7 +47,7 @@ def latest_result(connection: Connection, campaign_id: str) -> dict[str, Any] | 
 
 
 def rounding_of(session: ReadSession, campaign: Campaign) -> Rounding:
-    """How a campaign's counts and effect are given: exact where all its customers are within reach."""
+    """The rounding of a campaign's counts and effect: none where all its customers are within reach."""
     scope, branches = session.scope, campaign.plan.rule.branches
     within = scope.reach is Reach.ALL or (scope.reach is Reach.BRANCH and branches == (scope.number,))
     return session.rounding if within else session.rounded()

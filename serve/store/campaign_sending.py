@@ -1,4 +1,4 @@
-"""What a sending writes down, and what lists and later sendings must know of it; members' outcomes.
+"""The records of a sending, and what lists and later sendings must know of it; members' outcomes.
 
 Every function belongs to the caller's transaction.
 """
@@ -71,7 +71,7 @@ def in_campaign(connection: Connection, monday: date) -> dict[str, date]:
 
 
 def unrecorded(connection: Connection, since: date, monday: date) -> dict[str, int]:
-    """How many contacts that nobody records each customer had, from ``since`` to before ``monday``."""
+    """The number of contacts that nobody records, by customer, from ``since`` to before ``monday``."""
     members, sendings = tables.campaign_members, tables.campaigns
     query = (
         select(members.c.customer_id, func.count())

@@ -41,7 +41,7 @@ class UnknownCampaignError(DataError):
 
 
 class OwnApprovalError(CampaignError):
-    """Who proposed a campaign cannot approve or refuse it."""
+    """An approval or refusal by the author of the campaign."""
 
 
 def create(
@@ -173,7 +173,7 @@ def _check(session: ReadSession, plan: Plan) -> None:
 
 
 def _require_coarse(plan: Plan) -> None:
-    """What a reader of rounded counts may ask for (serve/store/rounding.py). Raises CampaignError."""
+    """Raises CampaignError for what a reader of rounded counts may not ask for (serve/store/rounding.py)."""
     for name in ("least_aum", "least_money_at_risk"):
         amount = getattr(plan.rule, name)
         if amount and not is_rounded(amount):
@@ -258,7 +258,7 @@ def _concerns(scope: Scope) -> ColumnElement[bool]:
 
 
 def _has_members(scope: Scope) -> ColumnElement[bool]:
-    """Whether a campaign has a customer to contact whom the served run has in a scope's charge."""
+    """True where a campaign has a customer to contact whom the served run has in a scope's charge."""
     members, scores, pointer = tables.campaign_members, tables.scores, tables.current_run
     return exists().where(
         members.c.campaign_id == tables.campaigns.c.campaign_id,

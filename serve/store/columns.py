@@ -1,4 +1,4 @@
-"""What every table and column of the score store declares: its meaning and its sensitivity."""
+"""The declarations of every table and column of the score store: its meaning and its sensitivity."""
 
 from typing import Any
 

@@ -33,9 +33,9 @@ class Author:
 def record(connection: Connection, contact: Contact, author: Author, names_run: bool = True) -> Contact:
     """The contact as it stands in the store, where it is added unless its manager sent it before.
 
-    Whose sender names no run means the served one, which may be another when the same is sent again. Who said
-    ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact, and
-    ContactError where a time cannot be or ``corrects`` names no entry of this customer and manager.
+    Whose sender names no run means the served one, which may be another when the same is sent again. Who
+    named ``no_contact`` is opted out with it. Raises ConflictError where the key stands for another contact,
+    and ContactError where a time cannot be or ``corrects`` names no entry of this customer and manager.
     """
     contact = in_seconds(contact)
     same_manager = tables.contacts.c.manager_id == contact.manager_id
@@ -243,7 +243,7 @@ def holds(connection: Connection, contact_id: int, key: str) -> bool:
 
 
 def recorded(run_id: str, customer_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether an outcome of a customer is recorded that the lists of one run led to."""
+    """True where an outcome of a customer is recorded that the lists of one run led to."""
     contacts = tables.contacts
     return exists().where(contacts.c.run_id == run_id, contacts.c.customer_id == customer_id, counting())
 

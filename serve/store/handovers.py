@@ -19,7 +19,7 @@ from serve.store.read_session import LONGEST, ReadSession
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Who accepted the handover of a manager's customers, when (UTC), and in which run it was proposed."""
+    """The acceptance of a handover of a manager's customers, when (UTC), and in which run it was proposed."""
 
     from_manager_id: str
     run_id: str
@@ -59,7 +59,7 @@ class Proposal:
 
 
 def proposals(session: ReadSession, branch_id: str) -> tuple[Proposal, ...]:
-    """What a run proposes within a branch in reach, by manager who left."""
+    """The handovers that a run proposes within a branch in reach, by manager who left."""
     handovers, coverage = tables.handovers, tables.coverage
     query = session.of(handovers).where(handovers.c.branch_id == branch_id)
     by_manager: defaultdict[str, list[Handover]] = defaultdict(list)

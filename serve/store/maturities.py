@@ -1,4 +1,4 @@
-"""What falls due soon at the customers of one manager."""
+"""Money that falls due soon at the customers of one manager."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""What is sent or fetched: notifications, and announcements of what is served. No row names a customer."""
+"""Messages sent or fetched: notifications, and announcements of what is served. No row names a customer."""
 
 import sqlalchemy as sa
 

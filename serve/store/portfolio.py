@@ -32,7 +32,8 @@ GONE = 200  # customers who left a list, that are looked at
 
 @dataclass(frozen=True)
 class ListOwner:
-    """Whose list and portfolio: a manager's; without one a branch's own; without both the common one.
+    """The owner of a list and portfolio: a manager's; without one a branch's own; without both the common
+    one.
 
     ``everybody``: all customers of the branch, whoever is in charge; it has no list.
     """
@@ -80,7 +81,7 @@ class Choice:
 
     @property
     def by_maturity(self) -> bool:
-        """Whether it takes everybody's maturities."""
+        """True where it takes everybody's maturities."""
         return self.show == "maturing" or self.sort == "maturity"
 
 
@@ -148,7 +149,7 @@ class PortfolioView:
 
     @cached_property
     def maturities(self) -> Mapping[str, tuple[Maturity, ...]]:
-        """What falls due, by customer with something due."""
+        """Money that falls due, by customer with something due."""
         profiles = tables.profiles
         query = self._all(profiles.c.customer_id, profiles.c.content).join(
             profiles, same_customer(profiles, tables.decisions)

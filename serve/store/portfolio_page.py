@@ -14,7 +14,8 @@ Sort = Literal["risk", "money_to_keep", "aum"]
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom the caller wants to see, all where nothing is named, and in which order, the largest first."""
+    """The rows that the caller wants to see, all where nothing is named, and in which order, the largest
+    first."""
 
     decision: str | None = None
     band: str | None = None

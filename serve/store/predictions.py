@@ -1,4 +1,4 @@
-"""What a run predicted for each customer, and whether a list had called on them; for the comparison with
+"""The prediction of a run for each customer, and whether a list had called on them; for the comparison with
 outcomes."""
 
 from collections.abc import Sequence

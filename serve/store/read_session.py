@@ -183,7 +183,7 @@ class ReadSession:
         return [(rows.run_from(row), by_version.get(row.run_version)) for row in newest]
 
     def run_figures(self, name: str) -> dict[str, Any] | None:
-        """What was published of this run under the name; None if nothing was."""
+        """The content published of this run under the name; None if nothing was."""
         figures = tables.figures
         of_name = figures.c.run_version == self.run_version, figures.c.name == name
         content = self.connection.scalar(select(figures.c.content).where(*of_name))
@@ -198,15 +198,15 @@ class ReadSession:
 
     @cached_property
     def rounding(self) -> Rounding:
-        """How counts and sums of customers are given to this reader."""
+        """The rounding of counts and sums of customers for this reader."""
         return self.rounded() if self.scope.rounded else Rounding(1)
 
     def rounded(self) -> Rounding:
-        """How counts and sums are given of customers whom a reader does not see."""
+        """The rounding of counts and sums of customers whom a reader does not see."""
         return Rounding(self._terms.least_customers if self._terms else LEAST)
 
     def list_terms(self) -> ListTerms | None:
-        """What a reader must know of the bank's settings; None in a run that was published without it."""
+        """The bank's settings that a reader must know; None in a run that was published without it."""
         return self._terms
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What was recorded of customers, under their newest numbers."""
+"""Records of customers, under their newest numbers."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ def _follow_opt_outs(connection: Connection, newest: Mapping[str, str]) -> int:
     changed.
 
     The served run shows old numbers until the next one is published, and each run to which it is rolled back:
-    who opted out must not be contacted there. A withdrawal under one number, if it came last, ends them all.
+    who opted out must not be contacted there. A withdrawal under one number, if it is the newest, ends
+    them all.
     """
     opted, names_of = tables.opt_outs, defaultdict[str, set[str]](set)
     held = {row.customer_id: row for row in connection.execute(select(opted))}

@@ -1,4 +1,4 @@
-"""How counts and sums are rounded for readers who may see no customer.
+"""Rounds counts and sums for readers who may see no customer.
 
 Rounding to a base protects frequency tables, and magnitude tables with it, also where cells are subtracted
 from totals or a table is asked for twice; nothing is drawn at random, so that asking again tells no more
@@ -64,7 +64,7 @@ class Rounding:
         return arms
 
     def effect(self, effect: Mapping[str, Any]) -> dict[str, Any]:
-        """What a campaign achieved (pipeline/campaigns/effect.py); without figures where an arm is small."""
+        """The effect of a campaign (pipeline/campaigns/effect.py); without figures where an arm is small."""
         if self.least <= 1:
             return dict(effect)
         rounded: dict[str, float] = {
@@ -120,7 +120,7 @@ def _customers_of(content: Mapping[str, Any], name: str, customers: Any) -> Any:
 
 
 def is_rounded(amount: float) -> bool:
-    """Whether an amount is 1, 2 or 5 followed by zeros.
+    """True for an amount of 1, 2 or 5 followed by zeros.
 
     >>> [amount for amount in (1, 3, 20, 250, 500, 200_000, 0.5) if is_rounded(amount)]
     [1, 20, 500, 200000]

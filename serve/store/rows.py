@@ -162,7 +162,7 @@ def unpacked(customer_id: str, content: bytes) -> Profile:
 
 
 def _later(name: str, phone: str, gaps: Sequence[Sequence[Any]] = ()) -> tuple[Any, ...]:
-    """What was added to profiles; an older release kept no gaps."""
+    """The fields added to profiles later; an older release kept no gaps."""
     return name, phone, tuple(ProductGap(*gap) for gap in gaps)
 
 

@@ -39,7 +39,7 @@ class Scope:
     rounded: bool = False
 
     def of(self, table: Table) -> ColumnElement[bool]:
-        """Which rows of a table may be seen; none of a table that does not say whose its rows are."""
+        """The rows of a table that may be seen; none of a table that does not say whose its rows are."""
         if self.reach is Reach.ALL:
             return true()
         name = {Reach.BRANCH: "branch_id", Reach.OWN: "manager_id"}.get(self.reach)
@@ -68,7 +68,7 @@ EVERYTHING = Scope(Reach.ALL)
 def within_reach(
     customer_id: ColumnElement[str], run_version: int, scope: Scope = EVERYTHING
 ) -> ColumnElement[bool]:
-    """Whether a run has the customer of a row within reach; some have no score."""
+    """True where a run has the customer of a row within reach; some have no score."""
     if scope == EVERYTHING:
         return true()
     known = (tables.scores, *WITHOUT_SCORE)

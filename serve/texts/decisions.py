@@ -28,7 +28,7 @@ def decision_in_words(run: Run, decision: Decision, language: Language) -> str:
 
 
 def channel_in_words(terms: ListTerms | None, decision: Decision, language: Language) -> str:
-    """How to contact who is listed, for example "Visit, by the branch head"; empty for others."""
+    """The channel of who is listed, for example "Visit, by the branch head"; empty for others."""
     if not (decision.rank and decision.channel):
         return ""
     words, made_by = Wording(language), terms.made_by.get(decision.channel) if terms else None

@@ -50,7 +50,7 @@ def first_sentence(
 
 
 def contact_in_words(words: Wording, standard: ServiceStandard, managed: bool) -> str:
-    """What a standard asks for; of a customer in nobody's charge no manager does it."""
+    """The contact that a standard asks for; of a customer in nobody's charge no manager does it."""
     channels = words("service.or").join(words.term("service.channel", name) for name in standard.channels)
     who = "anybody" if standard.who == "manager" and not managed else standard.who
     return words(f"service.contact.{who}", channels=channels or words("service.channel.any"))

@@ -20,7 +20,7 @@ NO_FILL = ""
 
 @dataclass(frozen=True)
 class Table:
-    """Where a table stands: the first and the last row of its values, and the style of each column's cells.
+    """The place of a table: the first and the last row of its values, and the style of each column's cells.
 
     Column 0 holds the names.
     """

@@ -70,7 +70,7 @@ def _with_caveats(context: Context, facts: str) -> str:
 
 
 def list_sheet(workbook: Workbook, context: Context, call_list: CallList, rows: Sequence[ListRow]) -> None:
-    """One row per listed customer in the order of the list; what came of the calls is left to fill in.
+    """One row per listed customer in the order of the list; the outcome of the calls is left to fill in.
 
     Above the headings a hidden row names each column for programs, and hidden columns say whose outcome a row
     holds. Both move along when somebody sorts the table.
@@ -223,7 +223,7 @@ def last_contact_in_words(context: Context, last: PastContact | None, follow_up_
 
 
 def _rules(context: Context) -> dict[str, dict[str, Any]]:
-    """What may be typed into a column, by its name, and what a program says of anything else."""
+    """The values that may be typed into a column, by its name, and the message for anything else."""
     words = context.words
     choices: dict[str, Any] = {**_choices(context)}
     day: dict[str, Any] = {"validate": "date", "criteria": ">", "value": context.run.snapshot_date}
@@ -240,7 +240,7 @@ def _rules(context: Context) -> dict[str, dict[str, Any]]:
 def _finish(
     sheet: Worksheet, context: Context, style: Styles, columns: Sequence[Column], rows: tuple[int, int]
 ) -> None:
-    """What may be typed, the filter, and what the figures mean below the table."""
+    """Adds the rules of typing, the filter, and the meaning of the figures below the table."""
     top, last = rows
     words = context.words
     if last == top:
