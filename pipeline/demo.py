@@ -35,9 +35,9 @@ STAGES = (
     ("demo.features", ("calibration", "gates", "matured", "snapshots")),
     ("demo.labels", ("labels",)),
     ("demo.model", ("train",)),
-    ("demo.champion", ("report", "register", "compare")),
+    ("demo.champion", ("report", "compare")),
     ("demo.scores", ("score", "effect")),
-    ("demo.publication", ("run-gates", "win-back", "figures", "publish", "lists")),
+    ("demo.publication", ("run-gates", "win-back", "figures", "publish", "lists", "register")),
     ("demo.truth", ("truth",)),
 )
 PAGES = "http://127.0.0.1:8000/"

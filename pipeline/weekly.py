@@ -49,7 +49,7 @@ from pipeline.structure.facts import build_structure, mondays_of_year
 from pipeline.structure.figures import published_segments, structure_figures
 from pipeline.structure.products import product_figures, products_on
 from pipeline.tables import Ingested
-from pipeline.training import promotion, registry
+from pipeline.training import promotion
 from pipeline.training.datasets import plan_or_datasets
 from pipeline.training.selects import changed_selects, keep_selects
 from pipeline.training.train import check_settings, comparison_table, train
@@ -82,7 +82,9 @@ def run_weekly(
             "champion  %s.sql has changed since model=%s was trained: its features may mean something else. "
             "Train a challenger (make train)", table, bundle.model_id,
         )  # fmt: skip
-    return run_publish(context, tables, bundle, evaluated, figures)
+    published = run_publish(context, tables, bundle, evaluated, figures)
+    promotion.register(context)
+    return published
 
 
 def run_ingest(context: Context, raw: Path, rows_gone: str = "") -> Ingested:
@@ -156,7 +158,7 @@ def run_gates(
 
 
 def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle:
-    """A model of what had matured by ``snapshot_date``, registered, and compared with the champion."""
+    """A model of what had matured by ``snapshot_date``, compared with the champion, not registered yet."""
     check_settings(context.settings)
     with progress_bar("features") as on_features:
         split = plan_or_datasets(context, tables, snapshot_date, on_features)
@@ -182,11 +184,6 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
     with step("report"):
         champion = promotion.champion_or_none(context)
         evaluate_after_training(context, tables, bundle, evaluated, champion)
-    with step("register") as counts:
-        folder = context.home.models / bundle.model_id
-        counts["version"] = registry.record(
-            context.data, context.settings.bank, folder, context.bundle_key, {"data": tables.fingerprint}
-        )
     log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
     promotion.register_challenger(context, tables, bundle)
     return bundle

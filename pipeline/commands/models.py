@@ -18,10 +18,12 @@ app = typer.Typer()
 @app.command()
 def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
     """Train with what had matured by a Monday, judge out of time, register."""
+    from pipeline.training.promotion import register
     from pipeline.weekly import run_train
 
     with writing("train", bank, data) as context:
         bundle = run_train(context, context.tables, as_of)
+        register(context)
         typer.echo(f"bundle {context.home.models / bundle.model_id}")
 
 

@@ -195,7 +195,7 @@ def _champion_scores(context: Context, champion: Bundle | None, rows: Matrix) ->
 
 def write_page(context: Context, bundle: Bundle) -> Path:
     """Writes the page of an evaluated model beside its figures, with the verdict of its last comparison."""
-    settings, target = context.settings, context.home.reports / bundle.model_id
+    settings = context.settings
     # What other commands wrote about models of the same Monday.
     paths = {name: context.home.root / f"{name}.json" for name in RESEARCH}
     written = {name: read_json(path) for name, path in paths.items() if path.is_file()}
@@ -203,12 +203,22 @@ def write_page(context: Context, bundle: Bundle) -> Path:
     research = {name: content for name, content in written.items() if content["as_of"] == as_of}
     compared = comparison_file(context.home, bundle.model_id)
     comparison = read_json(compared) if compared.is_file() else None
-    evaluation, page = evaluation_of(context.home, bundle.model_id), target.with_suffix(".html")
+    evaluation, page = evaluation_of(context.home, bundle.model_id), page_of(context.home, bundle.model_id)
     card = model_card(settings, bundle, evaluation)
     text = model_page(settings, bundle, evaluation, card, research, comparison)
-    write_text(page, text)
     registry.keep_report(context.data, settings.bank, bundle.model_id, text)
+    write_text(page, text)
     return page
+
+
+def page_of(home: Home, model_id: str) -> Path:
+    """The file of a model's page."""
+    return home.reports / f"{model_id}.html"
+
+
+def waits_for_page(home: Home, model_id: str) -> bool:
+    """True for a model that was compared since its page was written."""
+    return comparison_file(home, model_id).is_file() and not page_of(home, model_id).is_file()
 
 
 def comparison_file(home: Home, model_id: str) -> Path:

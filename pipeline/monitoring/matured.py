@@ -22,6 +22,7 @@ from configs.errors import DataError
 from configs.published import Run
 from configs.settings import Label, Settings
 from models.bundle import Bundle, load, settings_of
+from pipeline.alarms.alarms import split_message
 from pipeline.artefacts import Home, read_json, write_json
 from pipeline.context import Context
 from pipeline.gates.sources import data_through
@@ -122,7 +123,8 @@ def _newest_runs(home: Home) -> list[Run]:
         with Store(home.store) as store, store.at_run() as read_session:
             runs = read_session.runs()
     except DataError as reason:
-        log.info("nothing to compare with outcomes: %s", reason)
+        missing, _ = split_message(str(reason))  # the remedy is the run that this is a part of
+        log.info("no outcome to compare yet: %s", missing)
         return []
     newest: dict[date, Run] = {}
     for run in runs:

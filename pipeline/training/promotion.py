@@ -20,7 +20,7 @@ from models.smoke_test import smoke_test
 from pipeline.artefacts import read_json, write_json
 from pipeline.context import Context
 from pipeline.evaluation.model_card import missing_in_card
-from pipeline.evaluation.model_report import card_of, comparison_file, write_page
+from pipeline.evaluation.model_report import card_of, comparison_file, page_of, waits_for_page, write_page
 from pipeline.progress import log, step
 from pipeline.tables import Ingested
 from pipeline.training import registry
@@ -67,6 +67,10 @@ class Log:
         }
         days = {trained[entry.subject] for entry in logged if entry.action == COMPARED}
         return sorted(map(date.fromisoformat, days))
+
+    def trained(self) -> dict[str, str]:
+        """The models that were trained, each with the fingerprint of its data, the first first."""
+        return {entry.subject: entry.details["data"] for entry in entries(self.connection, (TRAINED,))}
 
     def expect(self, champions: list[str]) -> None:
         """Raises DataError where another command has changed the champion since it was looked at."""
@@ -181,16 +185,33 @@ def champion_or_none(bank: Context) -> Bundle | None:
 
 
 def _champions(bank: Context) -> list[str]:
-    """The champions by the audit log; MLflow's alias, which has no say, is set right where it differs."""
+    """The champions by the audit log: MLflow's alias has no say."""
     with audit_log(bank) as record:
-        champions = record.champions()
-    if champions:
-        alias = registry.champion(bank.data, bank.settings.bank)
-        if alias != champions[-1]:
-            words = "champion  MLflow named %s; the audit log says %s, which stands"
-            log.warning(words, alias or "no model", champions[-1])
-            registry.promote(bank.data, bank.settings.bank, champions[-1])
-    return champions
+        return record.champions()
+
+
+def register(bank: Context) -> None:
+    """What the audit log says and MLflow does not yet: trained models, the pages of compared ones, the alias.
+
+    The last of a run, for no list waits for it. What a run did not come to, because it was killed or
+    refused, the next one does.
+    """
+    name = bank.settings.bank
+    with audit_log(bank) as record:
+        trained, champions = record.trained(), record.champions()
+    with step("register") as counts:
+        known, counts["models"] = registry.recorded(bank.data, name), 0
+        for model_id, data in trained.items():
+            folder = bank.home.models / model_id
+            is_due = model_id not in known or waits_for_page(bank.home, model_id)
+            if is_due and folder.is_dir():
+                registry.record(bank.data, name, folder, bank.bundle_key, {"data": data})
+                if waits_for_page(bank.home, model_id):
+                    write_page(bank, load(folder, bank.bundle_key))
+                counts["models"] += 1
+        if champions and registry.champion(bank.data, name) != champions[-1]:
+            registry.promote(bank.data, name, champions[-1])
+            counts["champion"] = champions[-1]
 
 
 def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None:
@@ -211,7 +232,7 @@ def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None
 
 
 def _compare(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str, Any]:
-    """The model beside the champion, kept in ``decisions/``; the model's page begins with it.
+    """The model beside the champion, kept in ``decisions/``; the model's page, which begins with it, is due.
 
     A gap in the model's card is an objection: a model that nobody can account for is not promoted.
     """
@@ -219,7 +240,7 @@ def _compare(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str, Any]:
         comparison = compare(bank, tables, bundle, champion_or_none(bank))
         comparison["objections"] += missing_in_card(card_of(bank, bundle))
         write_json(comparison_file(bank.home, bundle.model_id), comparison)
-        counts["page"] = write_page(bank, bundle)
+        page_of(bank.home, bundle.model_id).unlink(missing_ok=True)
         objections = len(comparison["objections"])
         counts |= {"model": bundle.model_id, "champion": comparison["champion"], "objections": objections}
     return comparison
@@ -244,7 +265,8 @@ def _conclude(bank: Context, comparison: dict[str, Any], champions: list[str], a
         elif approver:
             record.note(approver, APPROVED, model_id, entered)
             record.note(approver, PROMOTED, model_id, entered)
-            registry.promote(bank.data, bank.settings.bank, model_id)
+            if approver != BY_THE_FIGURES:  # nobody waits for a run's alias: it follows with the model
+                registry.promote(bank.data, bank.settings.bank, model_id)
 
 
 def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str, Any]:
@@ -270,6 +292,7 @@ def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str
             f"make promote BANK={bank.settings.bank} BUNDLE={model_id} BY=<name>."
         )
     comparison = _compare(bank, tables, bundle)
+    register(bank)
     _conclude(bank, comparison, champions, name)
     if comparison["objections"]:
         raise DataError(f"model {model_id} is not promoted: {'; '.join(comparison['objections'])}.")

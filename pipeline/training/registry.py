@@ -89,10 +89,29 @@ def promote(data: Path, bank: str, model_id: str) -> None:
 
 def champion(data: Path, bank: str) -> str | None:
     """The model_id that bears the alias; None before the first."""
-    client = _client(data)
-    registered = client.search_registered_models(f"name = '{_name(bank)}'")
-    version = registered[0].aliases.get(CHAMPION) if registered else None
-    return version and str(client.get_model_version(_name(bank), version).tags["model_id"])
+    query = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
+    bearing = _rows(data, query, _name(bank), CHAMPION)
+    models = {version: model_id for model_id, version in _recorded(data, bank)}
+    return models[bearing[0][0]] if bearing else None
+
+
+def recorded(data: Path, bank: str) -> set[str]:
+    """The model_id of every model that has a version."""
+    return {model_id for model_id, _ in _recorded(data, bank)}
+
+
+def _recorded(data: Path, bank: str) -> list[Any]:
+    query = "SELECT value, version FROM model_version_tags WHERE name = ? AND key = 'model_id'"
+    return _rows(data, query, _name(bank))
+
+
+def _rows(data: Path, query: str, *values: str) -> list[Any]:
+    """Rows of MLflow's own tables, none where it has not made them: a run that only looks needs no client."""
+    if not (data / "mlflow.db").is_file():
+        return []
+    with closing(sqlite3.connect(data / "mlflow.db", timeout=60)) as connection:
+        made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'registered_model_aliases'")
+        return connection.execute(query, values).fetchall() if made.fetchone() else []
 
 
 def runs_page(data: Path, bank: str) -> str:

@@ -26,6 +26,7 @@ def test_gates_look_before_anything_is_learnt(tmp_path, monkeypatch):
     step("scoring_model", SimpleNamespace(model_id="m"))
     step("changed_selects", [])
     step("run_publish")
+    monkeypatch.setattr(weekly.promotion, "register", lambda *_: called.append("register"))
     context, monday = Context(load_settings("demo"), tmp_path), date(2026, 11, 16)
     weekly.run_weekly(context, tmp_path, monday)
     order = [
@@ -37,6 +38,7 @@ def test_gates_look_before_anything_is_learnt(tmp_path, monkeypatch):
         "scoring_model",
         "changed_selects",
         "run_publish",
+        "register",
     ]
     assert called == order
     called.clear()

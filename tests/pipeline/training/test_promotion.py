@@ -15,7 +15,9 @@ from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
 from models.bundle import Bundle, write
 from pipeline import weekly
+from pipeline.artefacts import write_text
 from pipeline.context import Context
+from pipeline.evaluation.model_report import page_of
 from pipeline.training import promotion, registry
 from serve.store.audit import append
 from serve.store.store import Store
@@ -290,7 +292,42 @@ def test_an_alias_moved_by_hand_has_no_say(bank):
     promotion.approve(bank, TABLES, first, "wang")
     registry.promote(bank.data, "demo", second)
     assert promotion.champion(bank).model_id == first
+    promotion.register(bank)
     assert registry.champion(bank.data, "demo") == first
+
+
+def test_a_run_registers_last_what_it_trained_and_what_the_one_before_left(bank, monkeypatch):
+    """A killed run leaves a bundle that MLflow does not know, and no page; then nothing is left to do."""
+    pages = []
+    monkeypatch.setattr(promotion, "write_page", lambda _, bundle: pages.append(bundle.model_id))
+    automatic = replace(bank, settings=load_settings("demo"))
+    models = []
+    for auroc in (0.7, 0.8):
+        metrics = {"auroc": auroc, "trained_as_of": "2026-11-16", "mondays": [], "losses": []}
+        bundle = tiny_bundle(metrics, {"bank": "demo"})
+        write(bundle, bank.home.models, bank.bundle_key)
+        promotion.register_challenger(automatic, TABLES, bundle)
+        models.append(bundle.model_id)
+    assert promotion.champion(automatic).model_id == models[1]
+    assert registry.recorded(bank.data, "demo") == set()
+    promotion.register(automatic)
+    assert registry.recorded(bank.data, "demo") == {*models}
+    assert registry.champion(bank.data, "demo") == models[1]
+    assert pages == models
+    for model in models:
+        write_text(page_of(bank.home, model), "<p>")
+    monkeypatch.setattr(registry, "_client", None)  # takes seconds to load
+    promotion.register(automatic)
+    assert pages == models
+
+
+def test_a_person_can_promote_what_a_killed_run_left(bank):
+    bundle = tiny_bundle({"auroc": 0.7, "trained_as_of": "2026-11-16", "mondays": [], "losses": []},
+                         {"bank": "demo"})  # fmt: skip
+    write(bundle, bank.home.models, bank.bundle_key)
+    promotion.register_challenger(bank, TABLES, bundle)
+    promotion.approve(bank, TABLES, bundle.model_id, "wang")
+    assert registry.champion(bank.data, "demo") == bundle.model_id
 
 
 @pytest.mark.parametrize(

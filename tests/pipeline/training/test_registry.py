@@ -65,6 +65,13 @@ def test_a_recorded_model_becomes_champion_when_promoted(data):
     assert champion(data, "demo") == first.name
 
 
+def test_looking_needs_neither_mlflow_nor_its_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_client", None)
+    assert (champion(tmp_path, "demo"), registry.recorded(tmp_path, "demo")) == (None, set())
+    (tmp_path / "mlflow.db").touch()  # as somebody killed left it
+    assert (champion(tmp_path, "demo"), registry.recorded(tmp_path, "demo")) == (None, set())
+
+
 def test_the_same_model_has_one_version_and_one_run(data):
     versions = {record(data, "demo", folder(data), KEY, {}) for _ in range(3)}
     assert versions == {"1"}
