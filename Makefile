@@ -239,7 +239,8 @@ $(BENCH): $(READY)
 	$(PYTHON) $(PURELIB) > $$(.venv-bench/bin/python $(PURELIB))/main.pth
 	.venv/bin/uv pip install --quiet --python .venv-bench/bin/python --no-deps polars==2.1.0 \
 	  polars-runtime-32==2.1.0 featuretools==1.31.0 woodwork==0.31.0 importlib-resources==7.1.0 \
-	  tqdm==4.70.1 holidays==0.109 psutil==7.2.2 cloudpickle==3.1.2
+	  tqdm==4.70.1 holidays==0.109 psutil==7.2.2 cloudpickle==3.1.2 chdb==4.4.0 chdb-core==26.9.0 \
+	  datafusion==55.0.0
 	@touch $@
 
 # The Airflow that deploy/airflow is tested with; none of it is the project's own.

@@ -8,8 +8,11 @@ same columns: windowed sums and counts of bookings, one row per customer and sna
 in a fresh process: wall clock and CPU around the work itself, imports apart, and the process's largest memory
 (CPU says more where the machine has other work to do).
 
-- ``ours``: customers and bookings put into buckets on disk, then the kernel bucket by bucket, on threads;
-- ``duckdb``, ``polars``, ``pandas``: see benchmarks/peers.py; ``featuretools``: a note where it cannot run;
+- ``ours``: bookings put into buckets in memory, then the kernel bucket by bucket, on threads;
+- ``ours_kept``: the same through tables on disk, sorted, as a bank's first week makes them of every booking;
+- ``duckdb``, ``polars``, ``pandas``, ``datafusion``, ``chdb`` (ClickHouse in the process): see
+  benchmarks/peers.py; ``featuretools``: a note where it cannot run;
+- ``steady_…``: from tables that stand, see benchmarks/steady.py; the best peer there is the fastest of all;
 - ``read`` reads the needed columns once, ``write`` writes the finished result once: what nobody can be below.
 
 All numbers are compared; one that differs ends the run with exit code 1. Further: one Monday of every
@@ -33,8 +36,17 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from benchmarks import peers
-from benchmarks.kernel import READ, TEXT, columns, find_places, name_of, placed, sums_and_counts
+from benchmarks import peers, steady
+from benchmarks.kernel import (
+    READ,
+    TEXT,
+    columns,
+    find_places,
+    name_of,
+    placed,
+    straight,
+    sums_and_counts,
+)
 from benchmarks.peers import Job
 from benchmarks.processes import alone, parser, say, stopwatch
 from configs.bank_folder import load_settings
@@ -47,7 +59,8 @@ from pipeline.tables import Ingested, bucket_name, read_ingested
 
 BANK = "demo"
 WORKERS = 2
-COMPARED = ("duckdb", "polars", "pandas")
+PEERS = ("duckdb", "polars", "pandas", "datafusion", "chdb", "steady_duckdb", "steady_polars")
+COMPARED = ("ours_kept", "steady_ours", *PEERS)
 SPARK = {
     "small_spark_kernel_s": "shared_columns",
     "small_spark_sql_s": "spark_sql",
@@ -57,10 +70,18 @@ SPARK = {
 
 
 def ours(job: Job) -> None:
-    """The product: buckets by write_buckets, then the kernel per bucket; everything through the disk."""
+    """From the file to the matrix: rows into buckets in memory, then the kernel per bucket."""
+    settings = load_settings(BANK)
+    calendar = calendar_of(job.snapshots, job.history_from, settings)
+    size = settings.customers_per_bucket
+    straight(job.folder, job.start, size, calendar, columns(settings), job.out / "result")
+
+
+def ours_kept(job: Job) -> None:
+    """A bank's first week: the buckets stay on disk as its tables, sorted; the kernel reads them there."""
     settings = load_settings(BANK)
     buckets = 1 << round(log2(max(1.0, job.customers / settings.customers_per_bucket)))
-    tables, begin = job.out / "tables", job.out / "result"
+    tables = job.out / "tables"
     places = find_places([job.folder / "customers.parquet"], buckets)
     for name, happened in (("customers", "opened_on"), ("transactions", "booked_at")):
         rows = placed(job.folder / f"{name}.parquet", places)
@@ -76,7 +97,7 @@ def ours(job: Job) -> None:
         needed = sorted(path for path in files if int(path.stem) in years)
         parts = {"customers": pq.read_table(tables / "customers" / bucket_name(bucket) / "all.parquet")}
         parts["transactions"] = pq.read_table(needed, columns=READ, read_dictionary=TEXT)
-        write_parquet(sums_and_counts(parts, calendar, wanted), begin / f"{bucket}.parquet")
+        write_parquet(sums_and_counts(parts, calendar, wanted), job.out / f"{bucket}.parquet")
 
     with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(one, range(buckets)))
@@ -97,8 +118,10 @@ def write(job: Job) -> float:
 
 
 WAYS: dict[str, Callable[[Job], float | None]] = {
-    "read": read, "ours": ours, "write": write, "duckdb": peers.duckdb, "polars": peers.polars,
-    "pandas": peers.pandas, "featuretools": peers.featuretools,
+    "read": read, "ours": ours, "write": write, "ours_kept": ours_kept, "duckdb": peers.duckdb,
+    "polars": peers.polars, "pandas": peers.pandas, "datafusion": peers.datafusion, "chdb": peers.chdb,
+    "featuretools": peers.featuretools, "steady_ours": steady.ours, "steady_every": steady.every,
+    "steady_duckdb": steady.duckdb, "steady_polars": steady.polars,
 }  # fmt: skip
 
 
@@ -129,7 +152,7 @@ def export(tables: Ingested, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name, chosen, order in (
             ("transactions", ", ".join(READ), "known_on, md5_number_lower(transaction_id)"),
-            ("customers", "customer_id, opened_on, known_on, superseded_on", "customer_id, known_on"),
+            ("customers", ", ".join(peers.CUSTOMER), "customer_id, known_on"),
         ):
             with duckdb.connect() as con:
                 con.execute("SET memory_limit = '4GB'")
@@ -156,6 +179,7 @@ def job_of(tables: Ingested, folder: Path, out: Path, snapshots: int) -> Job:
         out,
         pq.read_metadata(folder / "customers.parquet").num_rows,
         first_monday(tables.first_day),
+        tables.folder.parents[1],
     )
 
 
@@ -164,6 +188,8 @@ def measure(way: str, job: Job) -> dict[str, Any]:
     say(way)
     try:
         return alone(run_way, way, job)
+    except ModuleNotFoundError as error:
+        return {"note": f"{error.name} is not installed here; `make bench-features` installs it beside .venv"}
     except Exception as error:
         return {"note": f"{type(error).__name__}: {error}"}
 
@@ -260,6 +286,7 @@ def _side_by_side(job: Job, repeats: int) -> dict[str, Any]:
         with path.open("rb") as file:
             while file.read(1 << 24):  # every way finds the files in the cache
                 pass
+    steady.make_layouts(job)
     result: dict[str, Any] = {}
     for way in WAYS:
         runs = [measure(way, job) for _ in range(repeats)]
@@ -269,7 +296,10 @@ def _side_by_side(job: Job, repeats: int) -> dict[str, Any]:
         result[f"{way}_peak_mb"] = max((run["peak_mb"] for run in done), default=None)
         result |= {f"{way}_note": run["note"] for run in runs if "note" in run}
     ran = [way for way in COMPARED if result[f"{way}_s"] is not None]
-    return result | {"differ": {way: differing(job, way) for way in ran}}
+    for figure in ("s", "cpu_s"):
+        result[f"steady_best_peer_{figure}"] = min(result[f"{way}_{figure}"] for way in ran if way in PEERS)
+    result["differ"] = {way: differing(job, way) for way in ran}
+    return result | steady.units(job, result)
 
 
 def _small_and_weekly(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
@@ -293,6 +323,11 @@ def table(result: dict[str, Any]) -> str:
         lines.append(f"{way:<14}{seconds:>9.1f}{ratio:>8.1f}{cpu:>8.1f}{peak:>8}  {unlike}")
     floor = result["read_s"] + result["write_s"]
     lines.append(f"ours is {result['ours_s'] / floor:.1f} × the floor of {floor:.1f} s (read + write)")
+    lines.append(
+        f"from tables that stand: the best peer takes {result['steady_best_peer_s']:.1f} s, ours "
+        f"{result['steady_ours_s']:.1f} s; every feature {result['steady_every_s']:.1f} s"
+    )
+    lines += [f"{name:<36}{value:>15,.0f}" for name, value in result.items() if name.endswith("_core_s")]
     others = ("weekly_2y_s", "weekly_6y_s", "ingest_s", "small_ours_s", *SPARK)
     lines += [f"{name:<36}{result[name]:>8.1f}" for name in others if result.get(name) is not None]
     return "\n".join(lines)

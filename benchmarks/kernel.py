@@ -1,8 +1,13 @@
-"""The product's way to windowed sums and counts of bookings: rows into buckets, the kernel on a bucket."""
+"""The product's ways to windowed sums and counts of bookings: rows into buckets, the kernel on a bucket.
+
+``straight`` goes from the file of bookings to the matrix and keeps no tables: rows that some window can hold
+are put into buckets of neighbouring customers, in memory as ingest does, then the kernel takes each bucket.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -19,9 +24,10 @@ from features.catalogue.grammar import Name, weeks
 from features.catalogue.measures import MEASURES, Measure
 from features.engine.activity import make_activity
 from features.engine.cut import recompute_late_arrivals
-from features.engine.entities import Entities, make_entities
+from features.engine.entities import Entities, make_entities, unscaled
 from features.engine.tiles import Calendar, SnapshotArray
-from pipeline.ingest.buckets import WORKERS, in_turn
+from pipeline.artefacts import write_parquet
+from pipeline.ingest.buckets import WORKERS, in_turn, work_by_bucket
 from pipeline.ingest.checks import bucket_of
 
 ROW_GROUPS = 8  # read at once, about a million rows
@@ -57,11 +63,10 @@ class Places:
 
 def find_places(files: Sequence[Path], buckets: int) -> Places:
     with duckdb.connect() as con:
-        found = con.execute(
+        found = con.sql(
             f"SELECT customer_id, {bucket_of('customer_id', buckets)} AS bucket FROM (SELECT DISTINCT "
-            f"customer_id "
-            "FROM read_parquet(?, hive_partitioning = false)) ORDER BY customer_id",
-            [[str(path) for path in files]],
+            "customer_id FROM read_parquet(?, hive_partitioning = false)) ORDER BY customer_id",
+            params=[[str(path) for path in files]],
         ).to_arrow_table()
     return Places(found["customer_id"].combine_chunks(), found["bucket"].to_numpy())
 
@@ -95,6 +100,63 @@ def _placed(rows: pa.RecordBatch, places: Places) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(columns | {"_bucket": pa.array(places.bucket[place.to_numpy()])})
 
 
+def straight(
+    folder: Path, since: date, size: int, calendar: Calendar, wanted: Sequence[Column], out: Path
+) -> None:
+    """The columns of all customers, ``size`` a bucket, as a file per bucket; bookings before ``since`` are
+    in no window."""
+    people = pq.read_table(folder / "customers.parquet").sort_by("customer_id")
+    ids = people["customer_id"].combine_chunks().unique()
+    person = pc.index_in(people["customer_id"].combine_chunks(), ids).to_numpy()
+    buckets = -(-len(ids) // size)
+
+    def work(bucket: int, rows: pa.Table) -> None:
+        first = bucket * size
+        customer = rows["customer"].to_numpy() - first
+        order = np.argsort(customer.astype(np.uint16), kind="stable")  # of 16 bits: counted, not compared
+        coded = pa.DictionaryArray.from_arrays(customer[order], ids.slice(first, size))
+        bookings = rows.drop_columns(["customer"]).take(pa.array(order)).append_column("customer_id", coded)
+        begin, end = np.searchsorted(person, [first, first + size])
+        tables = {"customers": people.slice(begin, end - begin), "transactions": bookings}
+        write_parquet(sums_and_counts(tables, calendar, wanted), out / f"{bucket}.parquet")
+
+    work_by_bucket(_lean(folder / "transactions.parquet", since, ids, size), out, buckets, work)
+
+
+def _lean(file: Path, since: date, ids: pa.Array, size: int) -> pa.RecordBatchReader:
+    """The bookings from ``since`` on, in the columns and types that the kernel adds up."""
+    found = pq.read_metadata(file)
+    booked_at = found.schema.names.index("booked_at")
+    newest = [found.row_group(k).column(booked_at).statistics.max for k in range(found.num_row_groups)]
+
+    def read(group: int) -> pa.RecordBatch:
+        rows = pq.ParquetFile(file, metadata=found, read_dictionary=TEXT).read_row_group(
+            group, columns=READ, use_threads=False
+        )
+        return _as_lean(rows, since, ids, size)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            groups = ((k,) for k, last in enumerate(newest) if last.date() >= since)
+            yield from in_turn(pool, read, groups)
+
+    nothing = pq.ParquetFile(file, read_dictionary=TEXT).schema_arrow.empty_table().select(READ)
+    return pa.RecordBatchReader.from_batches(_as_lean(nothing, since, ids, size).schema, batches())
+
+
+def _as_lean(rows: pa.Table, since: date, ids: pa.Array, size: int) -> pa.RecordBatch:
+    day = pc.cast(rows["booked_at"], pa.date32(), safe=False)
+    inside = pc.greater_equal(day, since)
+    if not pc.all(inside).as_py():
+        rows, day = rows.filter(inside), day.filter(inside)
+    coded = rows["customer_id"].combine_chunks()
+    place = pc.index_in(coded.dictionary, ids).to_numpy()[coded.indices.to_numpy()]
+    columns = {name: rows[name].combine_chunks() for name in READ[3:]}
+    columns |= {"customer": place, "booked_at": day.combine_chunks()}
+    columns |= {"amount_base": unscaled(rows["amount_base"]), "_bucket": place // size}
+    return pa.RecordBatch.from_pydict(columns)
+
+
 def columns(settings: Settings) -> tuple[Column, ...]:
     """The shared columns: measure, statistic, window in weeks; those that are features of their own."""
     windows, known = settings.features.windows, catalogue(settings)
@@ -111,8 +173,9 @@ def sums_and_counts(tables: Mapping[str, pa.Table], calendar: Calendar, wanted: 
     entities = make_entities(tables)
     arrays = recompute_late_arrivals(entities, calendar, partial(_arrays, wanted=wanted))
     days = np.repeat(calendar.snapshots, len(entities)).astype("datetime64[D]")
+    everyone = pa.array(entities.customers, pa.string())
     keys = {
-        "customer_id": pa.array(np.tile(entities.customers, len(calendar.snapshots)), pa.string()),
+        "customer_id": pa.concat_arrays([everyone] * len(calendar.snapshots)),
         "snapshot_date": pa.array(days),
     }
     return pa.table(keys | {str(name): pa.array(array.reshape(-1)) for name, array in arrays.items()})

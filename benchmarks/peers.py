@@ -14,11 +14,15 @@ from typing import Any
 from features.catalogue.measures import Measure
 
 Column = tuple[str, Measure, str, int]  # name, measure, statistic, window in weeks
+CUSTOMER = ["customer_id", "opened_on", "known_on", "superseded_on"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """The inputs of every way: the folder of bookings and customers, the Mondays, the columns, the output."""
+    """The inputs of every way: the folder of bookings and customers, the Mondays, the columns, the output.
+
+    ``data`` is the bank's own folder, where its tables lie ingested.
+    """
 
     folder: Path
     snapshots: tuple[date, ...]
@@ -26,6 +30,7 @@ class Job:
     out: Path
     customers: int
     history_from: date
+    data: Path
 
     @property
     def bookings(self) -> Path:
@@ -50,23 +55,45 @@ def duckdb(job: Job) -> None:
     """One SQL: conditional sums over a join with the snapshots."""
     import duckdb
 
+    with duckdb.connect() as con:
+        con.execute(f"CREATE VIEW transactions AS FROM read_parquet('{job.bookings}')")
+        in_duckdb(con, job)
+
+
+def in_duckdb(con: Any, job: Job) -> None:
+    """From the table or view ``transactions`` of a DuckDB connection."""
+    con.execute("SET preserve_insertion_order = false")
+    con.execute(
+        f"COPY ({_joined(job)}) TO '{job.out}/all.parquet' "
+        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+    ).fetchall()
+
+
+def datafusion(job: Job) -> None:
+    """The SQL of DuckDB."""
+    import datafusion
+
+    context = datafusion.SessionContext()
+    context.register_parquet("transactions", str(job.bookings))
+    found = context.sql(_joined(job))
+    found.write_parquet(str(job.out / "all.parquet"), compression="zstd", compression_level=1)
+
+
+def _joined(job: Job) -> str:
+    """Conditional sums over a join with the snapshots, as DuckDB and DataFusion understand it."""
     flags = ", ".join(f"{condition(measure)} AS is_{measure.name}" for measure in job.measures)
     sums = ", ".join(_aggregate(*column) for column in job.columns)
     days = ", ".join(f"(DATE '{day}')" for day in job.snapshots)
-    with duckdb.connect() as con:
-        con.execute("SET preserve_insertion_order = false")
-        con.execute(
-            f"COPY (WITH snapshots(snapshot_date) AS (VALUES {days}), bookings AS ("
-            "SELECT customer_id, booked_at::DATE AS day, (abs(amount_base) * 100)::BIGINT AS minor, "
-            f"{flags}, known_on, superseded_on FROM read_parquet(?) "
-            f"WHERE booked_at >= DATE '{job.start}'), seen AS ("
-            "SELECT b.*, snapshot_date, snapshot_date - day AS age FROM bookings b JOIN snapshots s "
-            f"ON day < snapshot_date AND day >= snapshot_date - {job.days} AND known_on < snapshot_date "
-            "AND (superseded_on IS NULL OR superseded_on >= snapshot_date)) "
-            f"SELECT customer_id, snapshot_date, {sums} FROM seen GROUP BY ALL) "
-            "TO ? (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)",
-            [str(job.bookings), str(job.out / "all.parquet")],
-        ).fetchall()
+    return (
+        f"WITH snapshots(snapshot_date) AS (VALUES {days}), bookings AS ("
+        "SELECT customer_id, booked_at::DATE AS day, (abs(amount_base) * 100)::BIGINT AS minor, "
+        f"{flags}, known_on, superseded_on FROM transactions "
+        f"WHERE booked_at >= DATE '{job.start}'), seen AS ("
+        "SELECT b.*, snapshot_date, snapshot_date - day AS age FROM bookings b JOIN snapshots s "
+        f"ON day < snapshot_date AND day >= snapshot_date - {job.days} "
+        "AND known_on < snapshot_date AND (superseded_on IS NULL OR superseded_on >= snapshot_date)) "
+        f"SELECT customer_id, snapshot_date, {sums} FROM seen GROUP BY customer_id, snapshot_date"
+    )
 
 
 def condition(measure: Measure) -> str:
@@ -83,8 +110,36 @@ def _aggregate(name: str, measure: Measure, statistic: str, window: int) -> str:
     return f"coalesce(sum(minor) {inside}, 0)::DOUBLE / 100 AS {name}"
 
 
+def chdb(job: Job) -> None:
+    """ClickHouse in this process: conditional sums over an array of the snapshots, joined row by row."""
+    import chdb
+
+    flags = ", ".join(f"{condition(measure)} AS is_{measure.name}" for measure in job.measures)
+    sums = []
+    for name, measure, statistic, window in job.columns:
+        inside = f"is_{measure.name} AND age <= {7 * window}"
+        total = f"countIf({inside})" if statistic == "count" else f"sumIf(minor, {inside}) / 100"
+        sums.append(f"toFloat64({total}) AS {name}")
+    days = ", ".join(f"toDate('{day}')" for day in job.snapshots)
+    chdb.query(
+        f"INSERT INTO FUNCTION file('{job.out}/all.parquet', Parquet) "
+        f"SELECT customer_id, snapshot_date, {', '.join(sums)} FROM ("
+        "SELECT customer_id, toInt64(abs(amount_base) * 100) AS minor, known_on, superseded_on, "
+        f"{flags}, arrayJoin([{days}]) AS snapshot_date, snapshot_date - toDate(booked_at) AS age "
+        f"FROM file('{job.bookings}', Parquet) WHERE booked_at >= '{job.start}') "
+        f"WHERE age > 0 AND age <= {job.days} AND known_on < snapshot_date "
+        "AND (superseded_on IS NULL OR superseded_on >= snapshot_date) GROUP BY customer_id, snapshot_date "
+        "SETTINGS output_format_parquet_compression_method = 'zstd'"
+    )
+
+
 def polars(job: Job) -> None:
-    """Lazy: per snapshot a filter and one group_by of conditional sums, all snapshots in one plan."""
+    """Lazy: per snapshot a filter and one group_by of conditional sums."""
+    in_polars(job.bookings, job)
+
+
+def in_polars(file: Path, job: Job) -> None:
+    """From bookings in another file, the same rows in another order."""
     import polars as pl
 
     day, sign = pl.col("booked_at").dt.date(), pl.col("amount_base")
@@ -94,7 +149,7 @@ def polars(job: Job) -> None:
         allowed += {0: [], 1: [sign >= 0], -1: [sign < 0]}[measure.sign]
         flags.append(pl.all_horizontal(allowed or [pl.lit(True)]).alias(f"is_{measure.name}"))
     bookings = (
-        pl.scan_parquet(job.bookings)
+        pl.scan_parquet(file)
         .filter(pl.col("booked_at") >= job.start)
         .select(
             "customer_id",

@@ -40,7 +40,7 @@ FAMILIES = (
     past, relationship, surveys, season, attributes, bank_code,
 )  # fmt: skip
 OF_BALANCES = (balances, classes, months, tiers, holdings, rollover, offers, past)
-CHUNK = 10  # snapshots computed at once; bounds the memory of one task
+CHUNK = 14  # snapshots computed at once, a quarter; bounds the memory of one task
 
 
 def build(
@@ -59,8 +59,9 @@ def build(
         chunk = snapshots[start : start + CHUNK]
         calendar = calendar_of(chunk, history_from, settings)
         arrays = recompute_late_arrivals(entities, calendar, partial(_compute, settings=settings))
+        features = {str(name): array for name, array in arrays.items() if not name.measure.startswith("_")}
         for s in range(len(chunk)):
-            yield _one_snapshot(entities, arrays, s, calendar, settings)
+            yield _one_snapshot(entities, arrays, features, s, calendar, settings)
 
 
 def build_labels(
@@ -153,7 +154,12 @@ _STAGE = Name("lifecycle_stage", "code")
 
 
 def _one_snapshot(
-    entities: Entities, arrays: Mapping[Name, SnapshotArray], s: int, calendar: Calendar, settings: Settings
+    entities: Entities,
+    arrays: Mapping[Name, SnapshotArray],
+    features: Mapping[str, SnapshotArray],
+    s: int,
+    calendar: Calendar,
+    settings: Settings,
 ) -> tuple[date, pa.Table, pa.Table]:
     code = arrays[_EXCLUSION][s]
     customer, eligible = np.flatnonzero(code != _UNKNOWN), np.flatnonzero(code == ELIGIBLE)
@@ -174,11 +180,7 @@ def _one_snapshot(
     if _FALLS_TO in arrays:
         cohort["falls_to"] = coded_words(arrays[_FALLS_TO][s, customer], names, None)
         cohort |= {name: pa.array(arrays[Name(f"_{name}", "")][s, customer]) for name in _WATCH}
-    columns = {
-        str(name): pa.array(array[s][eligible])
-        for name, array in arrays.items()
-        if not str(name).startswith("_")
-    }
+    columns = {name: pa.array(array[s][eligible]) for name, array in features.items()}
     cohort_table = pa.table(key_columns(entities, customer, day) | cohort)
     return day, cohort_table, pa.table(key_columns(entities, eligible, day) | columns)
 

@@ -1,6 +1,7 @@
 """Feature names are composed, never typed: {measure}_{statistic}_{window}, for example outflow_sum_4w."""
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 
@@ -39,6 +40,7 @@ def month(back: int) -> str:
     return f"{back}m"
 
 
+@cache
 def is_below(name: Name, window: int) -> bool:
     """True for a feature that looks back on fewer weeks than ``window``, or compares so few with more.
 

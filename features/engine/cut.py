@@ -7,8 +7,9 @@ after; or corrected after) are computed again: each such customer and snapshot b
 entities of their own that hold exactly the rows seen on that day.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from features.catalogue.grammar import Name
 from features.engine.entities import FOREVER, Entities, Ints, Rows
 from features.engine.tiles import Calendar
 
+TOGETHER = 500  # customers and snapshots with late rows that are computed again in one pass
 Arrays = dict[Name, NDArray[Any]]  # (snapshot × customer) each
 
 
@@ -64,12 +66,27 @@ def recompute_late_arrivals(
     arrays, customers = compute(last_versions(entities), calendar), len(entities)
     pairs = [_straddled(entities.tables[name], calendar.snapshots, customers) for name in EVENT_TABLES]
     snapshot, customer = np.divmod(np.unique(np.concatenate(pairs)), customers)
-    for s in np.unique(snapshot).tolist():
-        late = customer[snapshot == s]
-        patch = compute(_as_seen(entities, late, int(calendar.snapshots[s])), calendar.only(s))
+    for late in _together(snapshot, len(calendar.snapshots)):
+        s, who = snapshot[late], customer[late]
+        some = replace(calendar, snapshots=calendar.snapshots[s[0] : s[-1] + 1])
+        patch = compute(_as_seen(entities, who, calendar.snapshots[s]), some)
         for name, array in arrays.items():
-            array[s, late] = patch[name][0]
+            array[s, who] = patch[name][s - s[0], np.arange(len(s))]
     return arrays
+
+
+def _together(snapshot: Ints, snapshots: int) -> Iterator[slice]:
+    """Cuts pairs, which come by snapshot, between snapshots: a cut is computed on all of its snapshots.
+
+    A pass of all families over a few pairs costs what one over hundreds does, so a cut holds TOGETHER pairs
+    or, where a snapshot alone has more, that snapshot's.
+    """
+    edges = np.searchsorted(snapshot, np.arange(snapshots + 1)).tolist()
+    start = 0
+    for edge, following in pairwise([*edges, len(snapshot) + TOGETHER + 1]):
+        if edge > start and following - start > TOGETHER:
+            yield slice(start, edge)
+            start = edge
 
 
 def last_versions(entities: Entities) -> Entities:
@@ -82,11 +99,11 @@ def last_versions(entities: Entities) -> Entities:
     return replace(entities, tables=tables)
 
 
-def _as_seen(entities: Entities, customer: Ints, snapshot: int) -> Entities:
-    """Small entities of these customers, with exactly the rows seen at the snapshot."""
+def _as_seen(entities: Entities, customer: Ints, snapshot: Ints) -> Entities:
+    """Small entities of these customers, each with exactly the rows seen at its snapshot (a day number)."""
     tables = {name: _gather(rows, customer) for name, rows in entities.tables.items()}
     for name in EVENT_TABLES:
-        tables[name] = tables[name].take(seen(tables[name], snapshot))
+        tables[name] = tables[name].take(seen(tables[name], snapshot[tables[name].customer]))
     return replace(entities, customers=entities.customers[customer], tables=tables)
 
 

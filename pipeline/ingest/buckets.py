@@ -51,10 +51,24 @@ def write_buckets(
     one part, ``all``. A part without rows has no file. Memory is bounded by IN_MEMORY, some batches and
     WORKERS buckets; the rest waits in ``folder``.
     """
+
+    def write(bucket: int, rows: pa.Table) -> None:
+        write_parts(rows, folder / bucket_name(bucket), order, year_of)
+
+    return work_by_bucket(reader, folder, buckets, write)
+
+
+def work_by_bucket(
+    reader: pa.RecordBatchReader, folder: Path, buckets: int, work: Callable[[int, pa.Table], None]
+) -> int:
+    """Call ``work`` with each bucket and its rows, as they came in the stream; the number of all rows.
+
+    Of the stream and of memory the same holds as for ``write_buckets``; ``work`` runs on WORKERS threads.
+    """
     schema = reader.schema.remove(reader.schema.get_field_index("_bucket"))
     folder.mkdir(parents=True, exist_ok=True)
     spill = _Spill(folder / ".spill")
-    written = 0
+    row_count = 0
     batches = iter(reader)
     first = list(islice(batches, 1))
     coded = _small_vocabularies(first[0]) if first else set()
@@ -62,19 +76,17 @@ def write_buckets(
         batches_kept: list[Partitions] = []
         unordered = ((batch, buckets, coded) for batch in chain(first, batches))
         for batch, bounds in in_turn(pool, partition, unordered):
-            written += batch.num_rows
+            row_count += batch.num_rows
             batches_kept.append(spill.keep(batch, bounds))
 
-        def write(bucket: int) -> None:
-            rows = pa.concat_tables(
-                [pa.table(rows_of(bucket)) for rows_of in batches_kept] or [schema.empty_table()]
-            )
-            write_parts(rows, folder / bucket_name(bucket), order, year_of)
+        def work_on(bucket: int) -> None:
+            rows = [pa.table(rows_of(bucket)) for rows_of in batches_kept] or [schema.empty_table()]
+            work(bucket, pa.concat_tables(rows))
 
-        for _ in in_turn(pool, write, ((bucket,) for bucket in range(buckets))):
+        for _ in in_turn(pool, work_on, ((bucket,) for bucket in range(buckets))):
             pass
     shutil.rmtree(spill.folder, ignore_errors=True)
-    return written
+    return row_count
 
 
 def write_parts(rows: pa.Table, folder: Path, order: Sequence[str], year_of: str | None = None) -> None:
