@@ -82,8 +82,10 @@ def _send(
         members, counts = members_of(campaign, audience(session, campaign.plan.rule), settings.lists, facts)
         if not counts.get("contact"):
             log.warning(
-                "campaigns %s %r reaches nobody on %s and waits: its rule fits %s, left out are %s.",
+                "campaigns %s %r reaches nobody on %s and waits: its rule fits %s, left out are %s, and "
+                "control groups have %s.",
                 name, campaign.plan.title, run.snapshot_date, f"{counts['fits']:,}", counts["left_out"],
+                counts.get("control", 0) + counts.get("lasting_control", 0),
             )  # fmt: skip
             return Sending(campaign, counts)
         author = Author(bank.user, bank.audit_key)

@@ -221,9 +221,10 @@ def wrong_decimals(money: str, text: str, delivered: str, notation: Notation) ->
     ]
     if delivered == "VARCHAR" and not notation.decimal:
         thousandths = ", ".join(map(sql_text, _THOUSANDTHS))
-        cases.append(
+        unclear = (
             f"CASE WHEN {has_unclear_decimals(text)} AND t.currency NOT IN ({thousandths}) "
             f"THEN {shown}more decimals than ' || t.currency || ': a thousand? Say in bank.toml whether "
             'its source writes decimal = "." or ","\' END'
         )
+        cases.insert(0, unclear)  # of yen too: 10.100 is ten thousand
     return cases

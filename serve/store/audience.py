@@ -73,7 +73,9 @@ def preview(session: ReadSession, plan: Plan) -> Preview:
     if by_why[None] > homes:
         left_out["household"] = by_why[None] - homes
     contacts = min(plan.size, round(homes * (1 - plan.control_share)))
-    control = min(homes - contacts, round(contacts * plan.control_share / (1 - plan.control_share)))
+    control = homes - contacts  # everybody who is not contacted, unless there are more than the size takes
+    if contacts == plan.size:
+        control = min(control, round(contacts * plan.control_share / (1 - plan.control_share)))
     if contacts == plan.size and homes > contacts + control:
         left_out["beyond_size"] = homes - contacts - control
     return Preview(rounding.count(fits), left_out, homes, contacts, control, money, exact)

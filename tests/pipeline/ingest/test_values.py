@@ -317,8 +317,9 @@ def test_an_amount_has_the_decimals_of_its_currency(table: str, row: dict[str, s
         assert found.startswith(f"{money}: '{amount}' has more decimals than CNY: a thousand?")
     assert set(reasons_of(*thousands, notation=POINT)) == {"None"}
     assert reasons_of("12.500", notation=GERMAN) == ["None"]
-    half, whole = reasons_of("12.50", "12.00", currency="JPY")
+    half, whole, yen = reasons_of("12.50", "12.00", "12.000", currency="JPY")
     assert "has decimals, but JPY has none" in half
+    assert "has more decimals than JPY: a thousand?" in yen  # and not twelve
     assert whole == "None"
     assert "has decimals, but KRW has none" in reasons_of("-0.01", currency="KRW", notation=POINT)[0]
     good, more = reasons_of("12.500", "12.505", currency="BHD")

@@ -53,7 +53,7 @@ def test_from_preview_to_effect(client, published, bearer):
     head, office = bearer("branch_head", branch_id="B1"), bearer("head_office")
     counts = client.post("/v1/campaigns/preview?money=minor", json=PLAN, headers=head).json()
     assert {name: counts[name] for name in ("fits", "free", "contact", "control", "lasting_control")} == {
-        "fits": 5, "free": 1, "contact": 0, "control": 0, "lasting_control": None,
+        "fits": 5, "free": 1, "contact": 0, "control": 1, "lasting_control": None,
     }  # fmt: skip
     assert (counts["left_out"], counts["money_at_risk"]) == ({"listed": 3, "opted_out": 1}, 100_00)
     assert client.get("/v1/campaigns", headers=office).json()["campaigns"] == []  # nothing was recorded

@@ -79,6 +79,8 @@ def test_a_preview_counts_whom_a_rule_reaches_and_who_is_left_out_and_why(bank):
     assert whole.left_out == {"listed": 1, "opted_out": 1, "do_not_disturb": 1, "household": 1}
     assert whole.money_at_risk_minor == 2200_00
     assert counted({}, control_share=0.0).control == 0
+    many = counted({}, size=50, control_share=0.9)  # whoever is free is in one of the two
+    assert (many.contacts, many.control) == (0, 3)
     small = counted({}, size=1)
     assert small.left_out == whole.left_out | {"beyond_size": 3 - small.contacts - small.control}
     for rule, fits in (
