@@ -5,6 +5,7 @@ the list is.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -69,7 +70,7 @@ class BranchSummary:
     def orphans(self) -> BranchRow:
         return next((row for row in self.rows if row.manager_id is None), BranchRow(None))
 
-    @property
+    @cached_property
     def total(self) -> BranchRow:
         return total(self.rows)
 
