@@ -120,6 +120,12 @@ def test_a_manager_asks_for_the_list_a_customer_and_what_matures(assistant_of):
     assert branch == "This caller's role does not have access to this."
 
 
+def test_head_office_asks_for_no_money_of_few_customers(assistant_of):
+    (summary,) = ask(assistant_of("head_office"), ("branch_summary", {"branch_id": "B1"}))
+    few = [summary, *summary["managers"]]  # six customers of three managers, and two of nobody
+    assert {(row["customers"], row["aum"], row["money_at_risk"]) for row in few} == {(0, 0, 0)}
+
+
 def test_a_branch_head_asks_for_the_branch_and_who_has_no_list_is_asked_back(assistant_of):
     summary, listed, own, due = ask(
         assistant_of("branch_head", branch_id="B1"),
