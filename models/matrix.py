@@ -99,12 +99,15 @@ class Matrix:
 
     def where(self, rows: NDArray[np.bool_]) -> Self:
         """The rows where the mask is true, in the same order; where they lie together, without a copy."""
-        places = np.flatnonzero(rows)
+        return self.at(np.flatnonzero(rows))
+
+    def at(self, places: NDArray[np.intp]) -> Self:
+        """The rows at these places, which ascend."""
         if len(places) and places[-1] - places[0] + 1 == len(places):
             together = slice(places[0], places[-1] + 1)
             return self._at(together, self.features[together])
         features = np.empty((len(places), len(self.columns)))
-        for chunk in chunks(self.features):
+        for chunk in chunks(self.features) if self.columns else ():
             part = slice(*np.searchsorted(places, (chunk.start, chunk.stop)))
             features[part] = self.features[places[part]]
         return self._at(places, features)

@@ -234,18 +234,27 @@ def group_metrics(
     ``ece`` are those within the group. All of them are None where fewer than ``ENOUGH`` customers left or
     stayed: the Mondays of one customer are one observation, so customers are counted and not rows.
     """
-    names, bare = np.asarray(group), matrix.only([])
-    points = list[Point]()
-    for name in np.unique(names):
-        rows, predicted = bare.where(names == name), risk[names == name]
+    bare, points = matrix.only([]), list[Point]()
+    for name, places in rows_by_group(group):
+        rows, predicted = bare.at(places), risk[places]
         left, stayed = customers_by_outcome(rows)
         counts = {"rows": len(rows), "customers": len(np.unique(rows.customer_id)), "left": left}
         figures = _within(rows, predicted) if min(left, stayed) >= ENOUGH else dict.fromkeys(WITHIN)
-        points.append({"group": str(name), **counts, **figures})
+        points.append({"group": name, **counts, **figures})
     return points
 
 
 WITHIN = ("promised", "came", "off", "auroc", "average_precision", "ece")
+
+
+def rows_by_group(
+    group: Sequence[str] | NDArray[np.str_],
+) -> Iterator[tuple[str, NDArray[np.intp]]]:
+    """Each group, ascending by name, and its rows in their order: found together, however many groups."""
+    names, code = np.unique(np.asarray(group), return_inverse=True)
+    ends = np.cumsum(np.bincount(code, minlength=len(names)))
+    rows = np.split(np.argsort(code, kind="stable"), ends[:-1])
+    return zip(map(str, names), rows, strict=True)
 
 
 def _within(rows: Matrix, risk: NDArray[np.float64]) -> Metrics:
@@ -266,9 +275,10 @@ def money(matrix: Matrix, expected: NDArray[np.float64], tier: NDArray[np.str_])
     In total, by tenths of the rows of ascending predicted money, and by tier; ``ratio`` is predicted over
     realised, None where nothing left.
     """
+    lost = matrix.lost
     return {
-        **_sums(matrix, expected, np.arange(len(matrix))),
-        "deciles": [_sums(matrix, expected, rows) for rows in tenths(expected)],
+        **_sums(lost, expected, np.arange(len(matrix))),
+        "deciles": [_sums(lost, expected, rows) for rows in tenths(expected)],
         "tiers": money_by(matrix, expected, "tier", tier),
     }
 
@@ -282,14 +292,12 @@ def money_by(
     matrix: Matrix, expected: NDArray[np.float64], kind: str, group: NDArray[np.str_]
 ) -> list[dict[str, Any]]:
     """One entry per group, ascending by its name (under ``kind``): predicted and realised money."""
-    return [
-        {kind: str(name), **_sums(matrix, expected, np.flatnonzero(group == name))}
-        for name in np.unique(group)
-    ]
+    lost = matrix.lost
+    return [{kind: name, **_sums(lost, expected, rows)} for name, rows in rows_by_group(group)]
 
 
-def _sums(matrix: Matrix, expected: NDArray[np.float64], rows: NDArray[np.intp]) -> dict[str, Any]:
-    predicted, realised = float(expected[rows].sum()), float(matrix.lost[rows].sum())
+def _sums(lost: NDArray[np.float64], expected: NDArray[np.float64], rows: NDArray[np.intp]) -> dict[str, Any]:
+    predicted, realised = float(expected[rows].sum()), float(lost[rows].sum())
     return {
         "predicted": round(predicted, 2),
         "realised": round(realised, 2),

@@ -1,7 +1,8 @@
 """The teams in charge of a matrix's customers and the groups they belong to: never a feature."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from pipeline.tables import Ingested
 AGES = (30, 40, 50, 60)  # each begins a band
 BANDS = ("0–29", "30–39", "40–49", "50–59", "60+")
 UNKNOWN = "unknown"
+OF_COHORT = ["tier", "branch_id", "manager_id", "lifecycle_stage", "marketing_opt_out"]
+OF_PERSON = ["gender", "birth_year"]
 Groups = dict[str, NDArray[np.str_]]
 
 
@@ -31,55 +34,61 @@ def subgroups(settings: Settings, home: Home, tables: Ingested, rows: Matrix) ->
     capacity is today's: the bank delivers no history of it.
     """
     mondays = [snapshot_date.astype(object) for snapshot_date in np.unique(rows.snapshot_date)]
-    keys = list(zip(rows.customer_id.tolist(), rows.snapshot_date.astype(object), strict=True))
-    cohort = read_partition(home, "cohort", mondays).set_index(list(KEY)).loc[keys].reset_index()
-    person = _persons(tables, mondays).loc[keys]
-    texts: dict[str, Iterable[object]] = {
-        "tier": cohort["tier"],
-        "branch": cohort["branch_id"],
-        "manager": cohort["manager_id"].fillna("nobody"),
-        "lifecycle stage": cohort["lifecycle_stage"],
-        "gender": person["gender"],
-        "age band": _age_band(person["birth_year"], rows.snapshot_date),
+    parts = []
+    for day, person in zip(mondays, _persons(tables, mondays), strict=True):
+        ids = rows.customer_id[rows.snapshot_date == np.datetime64(day)]
+        cohort = read_partition(home, "cohort", [day], [*KEY, *OF_COHORT]).set_index("customer_id")
+        parts.append(cohort.loc[ids].assign(**{name: person[name].loc[ids] for name in OF_PERSON}))
+    known = pd.concat(parts, ignore_index=True)
+    texts = {
+        "tier": known["tier"],
+        "branch": known["branch_id"],
+        "manager": known["manager_id"].fillna("nobody"),
+        "lifecycle stage": known["lifecycle_stage"],
+        "gender": known["gender"],
+        "age band": pd.Series(_age_band(known["birth_year"], rows.snapshot_date)),
     }
-    groups = {
-        name: np.array([text if isinstance(text, str) and text else UNKNOWN for text in column], dtype=str)
-        for name, column in texts.items()
-    }
+    groups = {name: _named(column) for name, column in texts.items()}
     for name in ("branch", "manager"):  # a bank may have none
-        if cohort[f"{name}_id"].isna().all():
+        if known[f"{name}_id"].isna().all():
             del groups[name]
-    return _teams(settings, tables, cohort), groups
+    return _teams(settings, tables, known), groups
+
+
+def _named(column: "pd.Series[Any]") -> NDArray[np.str_]:
+    """The texts; what is none, or empty, is unknown."""
+    code, texts = pd.factorize(column)
+    return np.array([*(str(text) or UNKNOWN for text in texts), UNKNOWN])[code]
 
 
 def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:
     """A team is a manager, or a branch for its customers without one, as the weekly lists have it."""
-    manager, branch = (cohort[name].astype("string").fillna("") for name in ("manager_id", "branch_id"))
-    named = np.where(manager != "", "manager " + manager, "branch " + branch)
-    names, team = np.unique(named.astype(str), return_inverse=True)
-    capacities = {f"manager {row.manager_id}": row.weekly_capacity for row in read_managers(tables)}
+    (manager, managers), (branch, branches) = (
+        pd.factorize(cohort[name].astype(object).fillna(""), sort=True)
+        for name in ("manager_id", "branch_id")
+    )
+    has_manager = np.append(managers != "", False)[manager]
+    team = np.where(has_manager, len(branches) + manager, branch)
+    capacities = {row.manager_id: row.weekly_capacity for row in read_managers(tables)}
+    own = np.array([capacities.get(each, -1) for each in managers])[manager]
     # A list without a capacity of its own is chosen from the team's customers of that Monday.
-    sizes = cohort.assign(team=team).groupby(["team", "snapshot_date"])["team"].transform("size")
-    capacity = [
-        capacities.get(str(names[k]), settings.lists.capacity_of(size))
-        for k, size in zip(team.tolist(), sizes.tolist(), strict=True)
-    ]
-    return Teams(team.astype(np.int64), np.array(capacity), ~cohort["marketing_opt_out"].to_numpy(bool))
+    day = pd.factorize(cohort["snapshot_date"])[0]
+    _, of_list, sizes = np.unique(team * (day.max() + 1) + day, return_inverse=True, return_counts=True)
+    usual = np.array([settings.lists.capacity_of(size) for size in sizes.tolist()])[of_list]
+    capacity = np.where(has_manager & (own >= 0), own, usual)
+    return Teams(team.astype(np.int64), capacity, ~cohort["marketing_opt_out"].to_numpy(bool))
 
 
-def _persons(tables: Ingested, mondays: list[date]) -> pd.DataFrame:
-    """One row per customer and Monday: ``gender`` and ``birth_year`` as the bank knew them before it."""
-    columns = ["customer_id", "opened_on", "known_on", "superseded_on", "gender", "birth_year"]
+def _persons(tables: Ingested, mondays: list[date]) -> Iterator[pd.DataFrame]:
+    """For each Monday a row per customer: ``gender`` and ``birth_year`` as the bank knew them before it."""
+    columns = ["customer_id", "opened_on", "known_on", "superseded_on", *OF_PERSON]
     parts = [tables.read("customers", bucket, columns) for bucket in range(tables.buckets)]
     table = pa.concat_tables([part for part in parts if part is not None]).unify_dictionaries()
-    frame = table.to_pandas().set_index("customer_id")[["gender", "birth_year"]]
+    frame = table.to_pandas().set_index("customer_id")[OF_PERSON]
     ids = np.array(sorted(table["customer_id"].unique().to_pylist()), dtype=object)
     rows = make_rows("customers", table.append_column("place", pa.array(np.arange(len(table)))), ids)
-    versions = {
-        snapshot_date: frame.iloc[rows.columns["place"][seen(rows, day_number(snapshot_date))]]
-        for snapshot_date in mondays
-    }
-    return pd.concat(versions, names=["snapshot_date"]).swaplevel()
+    for snapshot_date in mondays:
+        yield frame.iloc[rows.columns["place"][seen(rows, day_number(snapshot_date))]]
 
 
 def _age_band(birth_year: "pd.Series[float]", snapshot_date: NDArray[np.datetime64]) -> list[str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from configs.dates import WEEK
 from models.matrix import Matrix
-from models.metrics import Metrics
+from models.metrics import Metrics, rows_by_group
 from models.resample import Times, intervals
 from pipeline.evaluation.figures import DRAWS
 from pipeline.replay.ways import LISTS, Counts, Way
@@ -142,12 +142,13 @@ def by_branch(counts: Counts, leavers: pd.DataFrame, branch_of: Sequence[str]) -
     branches = leavers["branch_id"].fillna("").to_numpy(str)
     homes = np.asarray(branch_of, dtype=str)
     money = leavers["lost_minor"].to_numpy(np.float64) / 100
-    rows = []
-    for branch in sorted({*branches.tolist(), *homes.tolist()}):
-        mine, here = branches == branch, homes == branch
+    leavers_of, customers_of = dict(rows_by_group(branches)), dict(rows_by_group(homes))
+    rows, nobody = list[dict[str, Any]](), np.empty(0, np.intp)
+    for branch in sorted({*leavers_of, *customers_of}):
+        mine, here = leavers_of.get(branch, nobody), customers_of.get(branch, nobody)
         row: dict[str, Any] = {
             "branch": branch,
-            "left": int(mine.sum()),
+            "left": len(mine),
             "money_left": round(float(money[mine].sum()), 2),
         }
         for name, way in counts.ways.items():

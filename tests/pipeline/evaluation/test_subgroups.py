@@ -96,8 +96,8 @@ def test_a_bank_without_managers_and_branches_has_no_groups_of_them(bank_setting
     nobody = {"branch_id": None, "manager_id": None, "lifecycle_stage": "new", "tier": "mass"}
     cohort = cohort.assign(**nobody, marketing_opt_out=False)
     monkeypatch.setattr("pipeline.evaluation.subgroups.read_partition", lambda *_: cohort)
-    person = cohort.set_index(["customer_id", "snapshot_date"]).assign(gender="F", birth_year=1990)
-    monkeypatch.setattr("pipeline.evaluation.subgroups._persons", lambda *_: person)
+    person = cohort.set_index("customer_id").assign(gender="F", birth_year=1990)
+    monkeypatch.setattr("pipeline.evaluation.subgroups._persons", lambda *_: [person])
     _, groups = subgroups(bank_settings, Home(Path("none")), Tables(None, Path("none")), rows)
     assert sorted(groups) == ["age band", "gender", "lifecycle stage", "tier"]
 
