@@ -2,13 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from configs.settings import SILENCE
+from models.boosting import medians
 from models.matrix import Matrix, chunks
 
 MOST = 200_000  # rows fitted on, evenly spread: more move no coefficient much and do not fit into memory
@@ -41,23 +41,33 @@ def fit_logistic(train: Matrix) -> Pipeline:
     and customers. Columns are in standard deviations from the mean, never further than ``_FAR``; the median
     stands for an unknown value.
     """
-    if len(train) > MOST:
-        chosen = np.zeros(len(train), dtype=np.bool_)
-        chosen[np.arange(MOST) * len(train) // MOST] = True
-        train = train.where(chosen)
-    line = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        StandardScaler(),
-        FunctionTransformer(np.clip, kw_args={"a_min": -_FAR, "a_max": _FAR}),
+    attrited, features = train.attrited, np.array(train.features) if len(train) <= MOST else None
+    if features is None:
+        places = np.arange(MOST) * len(train) // MOST
+        attrited, features = attrited[places], train.at(places).features
+    middle = np.array([value or 0.0 for value in medians(features)[0]])
+    line = make_pipeline(  # each step changes the features in place: a copy of them would take gigabytes
+        FunctionTransformer(_filled, kw_args={"middle": middle}),
+        StandardScaler(copy=False),
+        FunctionTransformer(_cut),
         LogisticRegression(C=_STRENGTH, solver="newton-cholesky"),
     )
     with threadpool_limits(limits=1):
-        return line.fit(train.features, train.attrited)
+        return line.fit(features, attrited)
+
+
+def _filled(features: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
+    np.copyto(features, middle, where=np.isnan(features))
+    return features
+
+
+def _cut(standardised: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(standardised, -_FAR, _FAR, out=standardised)
 
 
 def logistic_scores(line: Pipeline, features: NDArray[np.float64]) -> NDArray[np.float64]:
     """Per row the log-odds; higher = riskier."""
     scores = np.empty(len(features))
     for chunk in chunks(features):
-        scores[chunk] = line.decision_function(features[chunk])
+        scores[chunk] = line.decision_function(np.array(features[chunk]))
     return scores

@@ -70,12 +70,12 @@ def _teams(settings: Settings, tables: Ingested, cohort: pd.DataFrame) -> Teams:
     has_manager = np.append(managers != "", False)[manager]
     team = np.where(has_manager, len(branches) + manager, branch)
     capacities = {row.manager_id: row.weekly_capacity for row in read_managers(tables)}
-    own = np.array([capacities.get(each, -1) for each in managers])[manager]
+    of_manager = np.array([capacities.get(each, -1) for each in managers])[manager]
     # A list without a capacity of its own is chosen from the team's customers of that Monday.
     day = pd.factorize(cohort["snapshot_date"])[0]
     _, of_list, sizes = np.unique(team * (day.max() + 1) + day, return_inverse=True, return_counts=True)
-    usual = np.array([settings.lists.capacity_of(size) for size in sizes.tolist()])[of_list]
-    capacity = np.where(has_manager & (own >= 0), own, usual)
+    by_size = np.array([settings.lists.capacity_of(size) for size in sizes.tolist()])[of_list]
+    capacity = np.where(has_manager & (of_manager >= 0), of_manager, by_size)
     return Teams(team.astype(np.int64), capacity, ~cohort["marketing_opt_out"].to_numpy(bool))
 
 
