@@ -8,10 +8,9 @@ A feature has drifted if its tenths differ by more than three things explain:
   largest difference among the Mondays that evaluated the model.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import f as f_distribution
 
 from models.bundle import Bundle
-from pipeline.artefacts import Home
+from pipeline.artefacts import Home, fingerprint, read_json, write_json
 
 BINS = 10  # tenths of the reference
 SHOWN = 10  # features, those that drifted most
@@ -46,22 +45,24 @@ class Histogram:
     managers: int
 
 
+# Of the Mondays that evaluated a model: names of features, their bounds, the histograms of the last Monday,
+# and by other Monday the counts.
+Reference = tuple[list[str], list[Values], list[Histogram], list[list[Counts]]]
+
+
 def drift(home: Home, bundle: Bundle, as_of: date) -> dict[str, Any] | None:
     """The drift of one Monday's features since the model's last evaluation Monday: counts, and the largest.
 
     None where the features of that Monday are no longer kept. What everybody shares on a Monday (the
-    calendar) is left out. Each file is read once.
+    calendar) is left out. Each file is read once, those of the Mondays that evaluated the model in its first
+    week only.
     """
-    *earlier, since = bundle.snapshots.evaluation
+    since = bundle.snapshots.evaluation[-1]
     if not home.partition("features", since).exists():
         return None
-    delivered = _columns(home, since) & _columns(home, as_of)
-    names = [name for name in bundle.model.columns if name in delivered]
-    values, managers = _monday(home, since, names)
-    edges = [edges_of(column) for column in values.T]
-    reference = histograms(values, managers, edges)
-    others = [_counts(home, day, names, edges) for day in earlier if _columns(home, day) >= {*names}]
-    values, managers = _monday(home, as_of, names)
+    delivered, values, managers = _monday(home, as_of, bundle.model.columns)
+    names, edges, reference, others = _reference(home, bundle, delivered)
+    values = values[:, [delivered.index(name) for name in names]]
     present = histograms(values, managers, edges)
     features = measured(
         [
@@ -177,37 +178,61 @@ def reading(beyond: float, chance: float) -> str:
     return "drifted" if beyond >= DRIFTED else "moved" if beyond >= MOVED else "stable"
 
 
-def _columns(home: Home, day: date) -> set[str]:
-    """The features of one Monday; none where it is no longer kept."""
-    folder = home.partition("features", day)
-    return set(pq.ParquetDataset(folder).schema.names) if folder.exists() else set()
+def _reference(home: Home, bundle: Bundle, delivered: Sequence[str]) -> Reference:
+    """As kept beside the model's page, while its Mondays, the features delivered and the bounds here stay."""
+    days = [day for day in bundle.snapshots.evaluation if home.partition("features", day).exists()]
+    made_by = [(home.partition("features", day) / "_made_by.json").read_text("utf-8") for day in days]
+    key = fingerprint(*delivered, *map(str, (*days, BINS, CUSTOMERS)), *made_by)
+    path = home.reports / f"{bundle.model_id}.drift.json"
+    kept: dict[str, Any] = read_json(path) if path.is_file() else {}
+    if kept.get("key") != key:
+        kept = {"key": key, **_of_evaluation(home, days, delivered)}
+        write_json(path, kept)
+    return (
+        kept["names"],
+        [np.array(bounds, np.float64) for bounds in kept["edges"]],
+        [Histogram(np.array(counts), *rest) for counts, *rest in kept["reference"]],
+        [[np.array(counts) for counts in monday] for monday in kept["others"]],
+    )
 
 
-def _counts(home: Home, day: date, names: Sequence[str], edges: Sequence[Values]) -> list[Counts]:
-    """Customers by bin of each feature of one Monday."""
-    values, _ = _monday(home, day, names)
-    return [counts_of(column, bounds) for column, bounds in zip(values.T, edges, strict=True)]
+def _of_evaluation(home: Home, days: Sequence[date], delivered: Sequence[str]) -> dict[str, Any]:
+    """What is kept of the Mondays that evaluated a model, plain JSON; one without a feature is left out."""
+    *earlier, since = days
+    names, values, managers = _monday(home, since, delivered)
+    edges = [edges_of(column) for column in values.T]
+    reference = histograms(values, managers, edges)
+    others = []
+    for day in earlier:
+        of_day, values, _ = _monday(home, day, names)
+        if of_day == names:
+            others.append([counts_of(*pair).tolist() for pair in zip(values.T, edges, strict=True)])
+    return {
+        "names": names,
+        "edges": [bounds.tolist() for bounds in edges],
+        "reference": [(each.counts.tolist(), each.design, each.managers) for each in reference],
+        "others": others,
+    }
 
 
-def _monday(home: Home, day: date, names: Sequence[str]) -> tuple[Values, Counts]:
-    """Customers × names of one Monday, and the number of each customer's manager; who has none is alone."""
-    blocks, managers = list[Values](), list[str]()
-    for features, cohort in _files(home, day):
-        table = pq.ParquetFile(features).read(columns=[*names])
+def _monday(home: Home, day: date, wanted: Sequence[str]) -> tuple[list[str], Values, Counts]:
+    """The features wanted that one Monday has, customers × those, and the number of each customer's manager.
+
+    Who has none is alone. Files are read until they hold enough customers.
+    """
+    names, blocks, managers = list[str](), list[Values](), list[str]()
+    for path in sorted(home.partition("features", day).glob("*.parquet")):
+        if len(managers) >= CUSTOMERS:
+            break
+        features = pq.ParquetFile(path)
+        names = names or [name for name in wanted if name in features.schema_arrow.names]
+        table = features.read(columns=names)
         blocks.append(
             np.column_stack([table[name].to_numpy() for name in names]).astype(np.float64, copy=False)
         )
-        rows = pq.ParquetFile(cohort).read(columns=["exclusion", "manager_id"])
+        rows = pq.ParquetFile(home.partition("cohort", day) / path.name).read(
+            columns=["exclusion", "manager_id"]
+        )
         of_eligible = rows.filter(pc.equal(rows["exclusion"], ""))["manager_id"].to_pylist()
         managers += [name or f"\0{len(managers) + number}" for number, name in enumerate(of_eligible)]
-    return np.concatenate(blocks), np.unique(managers, return_inverse=True)[1]
-
-
-def _files(home: Home, day: date) -> Iterator[tuple[Path, Path]]:
-    """The files of features and cohort of one Monday, until they hold enough customers."""
-    rows = 0
-    for path in sorted(home.partition("features", day).glob("*.parquet")):
-        if rows >= CUSTOMERS:
-            return
-        rows += pq.read_metadata(path).num_rows
-        yield path, home.partition("cohort", day) / path.name
+    return names, np.concatenate(blocks), np.unique(managers, return_inverse=True)[1]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.splits import Split
-from pipeline.artefacts import Home
+from pipeline.artefacts import Home, fingerprint, write_json
 from pipeline.monitoring.drift import (
     FALSE_ALARMS,
     Histogram,
@@ -23,6 +23,7 @@ from pipeline.monitoring.drift import (
     psi,
     reading,
 )
+from tests.folders import bytes_below
 
 FIRST, LAST, PRESENT = date(2026, 6, 1), date(2026, 6, 8), date(2026, 11, 16)
 COLUMNS = ("calm", "zero", "late", "early", "calendar", "gone")
@@ -31,7 +32,7 @@ COLUMNS = ("calm", "zero", "late", "early", "calendar", "gone")
 def bundle():
     """Evaluated on two Mondays; trained and tuned on others, whose features are not kept."""
     snapshots = Split((date(2025, 1, 6),), (date(2025, 9, 1),), (FIRST, LAST))
-    return SimpleNamespace(snapshots=snapshots, model=SimpleNamespace(columns=COLUMNS))
+    return SimpleNamespace(snapshots=snapshots, model=SimpleNamespace(columns=COLUMNS), model_id="m1")
 
 
 def share_of_ones(count: int) -> np.ndarray:
@@ -49,6 +50,7 @@ def write_features(
     cohort = pd.DataFrame({"exclusion": ["", "too_new"] * rows, "manager_id": np.asarray(names)[everybody]})
     for kind in ("features", "cohort"):
         home.partition(kind, day).mkdir(parents=True, exist_ok=True)
+    write_json(home.partition("features", day) / "_made_by.json", fingerprint(pd.DataFrame(columns).to_csv()))
     for number, part in enumerate(np.array_split(np.arange(rows), files)):
         name = f"bucket={number:02d}.parquet"
         pd.DataFrame(columns).iloc[part].to_parquet(home.partition("features", day) / name)
@@ -93,7 +95,8 @@ def test_only_the_ten_that_drifted_most_are_kept(tmp_path):
     names = [f"feature_{number:02d}" for number in range(12)]
     write_features(home, LAST, **dict.fromkeys(names, share_of_ones(4)))
     write_features(home, PRESENT, **{name: share_of_ones(4 + k) for k, name in enumerate(names)})
-    model = SimpleNamespace(snapshots=bundle().snapshots, model=SimpleNamespace(columns=tuple(names)))
+    columns = SimpleNamespace(columns=tuple(names))
+    model = SimpleNamespace(snapshots=bundle().snapshots, model=columns, model_id="m2")
     found = drift(home, model, PRESENT)
     assert found["features"] == 12
     assert [feature["feature"] for feature in found["most"]] == names[:1:-1]
@@ -106,20 +109,43 @@ def test_without_the_reference_monday_nothing_is_said(tmp_path):
     assert drift(home, bundle(), PRESENT) is None
 
 
-def test_each_file_is_read_once(tmp_path, monkeypatch):
-    """Three files each of two kinds and three Mondays, of four features: eighteen reads."""
-    home, reads = Home(tmp_path, ""), []
+def test_each_file_is_opened_once_and_those_that_evaluated_the_model_in_its_first_week(tmp_path, monkeypatch):
+    """Three files each of two kinds and three Mondays, of four features: eighteen; six in each later week."""
+    home, opened = Home(tmp_path, ""), []
     for day in (FIRST, LAST, PRESENT):
         write_features(home, day, files=3, **dict.fromkeys(COLUMNS[:4], share_of_ones(4)))
 
     class Counted(pq.ParquetFile):
-        def read(self, *args, **options):
-            reads.append(1)
-            return super().read(*args, **options)
+        def __init__(self, path, **options):
+            opened.append(path)
+            super().__init__(path, **options)
 
-    monkeypatch.setattr("pipeline.monitoring.drift.pq.ParquetFile", Counted)
-    assert drift(home, bundle(), PRESENT)["features"] == 4
-    assert len(reads) == 18
+    for name in ("read_table", "read_metadata", "read_schema", "ParquetDataset"):
+        monkeypatch.setattr(pq, name, None)
+    monkeypatch.setattr(pq, "ParquetFile", Counted)
+    first = drift(home, bundle(), PRESENT)
+    assert first["features"] == 4
+    assert len(opened) == len({*opened}) == 18
+    opened.clear()
+    assert drift(home, bundle(), PRESENT) == first
+    assert {path.parent.name for path in opened} == {f"snapshot_date={PRESENT}"}
+    assert len(opened) == 6
+
+
+def test_a_monday_made_anew_counts_anew(tmp_path):
+    """So does one feature more, or fewer; otherwise what is kept equals what would be counted."""
+    home, other = Home(tmp_path / "home", ""), Home(tmp_path / "other", "")
+    write_features(home, PRESENT, calm=share_of_ones(10), late=share_of_ones(9))
+    for ones in (10, 16):
+        write_features(home, LAST, calm=share_of_ones(ones), late=share_of_ones(9))
+        (feature, *_) = drift(home, bundle(), PRESENT)["most"]
+        assert (feature["psi"] > 0.4) == (ones == 16)
+    write_features(home, PRESENT, calm=share_of_ones(10))
+    assert drift(home, bundle(), PRESENT)["features"] == 1
+    write_features(other, LAST, calm=share_of_ones(16), late=share_of_ones(9))
+    write_features(other, PRESENT, calm=share_of_ones(10))
+    assert drift(other, bundle(), PRESENT) == drift(home, bundle(), PRESENT)
+    assert bytes_below(other.reports) == bytes_below(home.reports)
 
 
 def test_of_a_large_bank_as_many_files_are_read_as_hold_enough_customers(tmp_path, monkeypatch):
