@@ -6,18 +6,22 @@ out. It is drawn with one number per customer and Monday, the same over all poli
 numbers).
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.calls_mondays import Panel
+from benchmarks.calls_mondays import Monday, Panel
+from configs.response import Cell
 from configs.settings import Settings
 from models.experiment import difference_in_customers, state_of
 from pipeline.demo_bank import parameters as p
 from pipeline.lists.experiment import observed_rows
+from pipeline.monitoring.matured import CellCounts, Matured
 
 STRAY, NEVER_CALLED = 0.1, 0.3  # shares of the control group and of the listed, in the contaminated world
 EARLY_DAYS = 30
@@ -70,6 +74,23 @@ def outcomes(
             money = lost if left else None
             known.append(replace(one, attrited=attrited, left_early=left_early, lost_minor=money))
     return known
+
+
+def counted(
+    settings: Settings, monday: Monday, days: int, left: NDArray[np.bool_], uncalled: NDArray[np.bool_]
+) -> Matured:
+    """A Monday whose outcome at a horizon is known, as the weekly run keeps it: those whom nobody called."""
+    sums = defaultdict[Cell, list[float]](lambda: [0.0, 0.0])
+    for k in np.flatnonzero(uncalled).tolist():
+        one = monday.scores[k]
+        risk = one.risk_30d if days == EARLY_DAYS else one.risk
+        if risk is not None:
+            reason = one.reasons[0].group if one.reasons else ""
+            cell = sums[reason, settings.bands.of(one.risk), one.lifecycle_stage]
+            cell[0] += risk
+            cell[1] += bool(left[k])
+    cells = tuple(CellCounts(name, expected, int(gone)) for name, (expected, gone) in sums.items())
+    return Matured(monday.day, days, monday.day, {}, cells)
 
 
 def looks(settings: Settings, panel: Panel, assigned: Sequence[Assigned]) -> dict[str, Any]:

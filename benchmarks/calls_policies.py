@@ -16,10 +16,11 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.calls_effect import NEVER_CALLED, STRAY, Assigned, outcomes
+from benchmarks.calls_effect import EARLY_DAYS, NEVER_CALLED, STRAY, Assigned, counted, outcomes
 from benchmarks.calls_lives import LEARNT
 from benchmarks.calls_mondays import Chances, Monday, Panel, World
 from configs.call_lists import Assignment, CallList, Week
+from configs.dates import WEEK
 from configs.published import Score
 from configs.response import Response, movable_share
 from configs.settings import Settings
@@ -27,6 +28,7 @@ from pipeline.demo_bank import parameters as p
 from pipeline.lists.call_lists import costs_of
 from pipeline.lists.decisions import choose
 from pipeline.lists.responses import learnt_response
+from pipeline.monitoring.matured import Matured
 
 Floats = NDArray[np.float64]
 WARM_UP = p.CALL_WEEKS + 1  # weeks before the evaluated ones in which lists that do not learn begin
@@ -107,8 +109,11 @@ class Life:
         self._selected: frozenset[str] = frozenset()
         self._holding: dict[str, Assignment] = {}
         self._open: dict[str, Assigned] = {}
-        self._response = learnt(settings, [], panel.mondays[0].day)
+        self._response = learnt_response(settings, [], panel.mondays[0].day)
         weeks = len(panel.mondays)
+        self._uncalled = list[NDArray[np.bool_]]()
+        self._answered = np.zeros(panel.fate.shape, dtype=bool)
+        self._matured = list[Matured]()
         self.lived = Lived(np.zeros(weeks), np.zeros(weeks))
 
     def live(self) -> Lived:
@@ -123,13 +128,17 @@ class Life:
         at = np.arange(len(left))
         now, called = chances.late[left, at], chances.late[-1]
         gain = p.ANSWER_CHANCE * (now - called) * monday.money
-        if self._policy.learns and monday.week % LEARN_EVERY == 0:
-            self._learn(monday)
+        if self._policy.learns:
+            self._mature(monday.week)
+            if monday.week % LEARN_EVERY == 0:
+                self._learn(monday)
         self.lived.responses.append(self._response.overall.share)
         week = self._week(monday.day)
         scores, week = self._wanted(monday, week, chances, left, gain)
         lists = choose(scores, [], self._lists, week)
         listed = self._follow(monday, lists, chances, left)
+        may_be_called = {name for name, one in self._holding.items() if not one.control_group}
+        self._uncalled.append(np.array([one.customer_id not in may_be_called for one in monday.scores]))
         if self._world.effects == "harm" and self._policy.learns and monday.week >= LEARNT:
             self._count_spared(monday, week, listed, now < called)
         self.lived.value[monday.week] = float((gain - self._cost)[listed].sum())
@@ -269,6 +278,7 @@ class Life:
             return
         self._reached[name] = monday.day + timedelta(days=CALL_DAY)
         self._works_until[place] = monday.week + p.CALL_WEEKS
+        self._answered[monday.week, place] = True
         assigned = self._open.get(name)
         if assigned is None or assigned.reached or monday.week >= assigned.week + self._weeks_open:
             return
@@ -282,14 +292,31 @@ class Life:
     def _weeks_open(self) -> int:
         return self._settings.label.weeks_to_close - 1
 
+    def _mature(self, now: int) -> None:
+        """Count the Mondays whose outcome is known by now; whoever answered a later call is counted as if it
+        had worked from the Monday on."""
+        label = self._settings.label
+        for days in (label.horizon_days, EARLY_DAYS):
+            weeks = -(-(label.lead_days + days) // WEEK.days)
+            if now < weeks:
+                continue
+            past = self._panel.mondays[now - weeks]
+            chances, early = past.under(self._world), days == EARLY_DAYS
+            table = chances.early if early else chances.late
+            later = self._answered[past.week : now, past.place].any(axis=0)
+            left = self._panel.fate[past.week, past.place] < np.where(later, table[-1], table[0])
+            uncalled = self._uncalled[past.week]
+            if (self._policy.early or not early) and self._policy.knows != "risk":
+                self._matured.append(counted(self._settings, past, days, left, uncalled))
+
     def _learn(self, monday: Monday) -> None:
         rows = outcomes(self.lived.assigned, self._panel, self._settings, monday.week, self._policy.early)
-        self._response = learnt(self._settings, rows, monday.day)
+        self._response = learnt_response(self._settings, rows, monday.day, self._matured)
 
     def _count_spared(
         self, monday: Monday, week: Week, listed: NDArray[np.int64], harmed: NDArray[np.bool_]
     ) -> None:
-        prior = learnt(self._settings, [], monday.day)
+        prior = learnt_response(self._settings, [], monday.day)
         lists = self._lists.model_copy(update={"control_group_share": 0.0})
         row = {one.customer_id: k for k, one in enumerate(monday.scores)}
         else_called = [
@@ -300,11 +327,6 @@ class Life:
         concerned = {k for k in else_called if harmed[k] and monday.harmed[k]}
         would, alone = self.lived.spared
         self.lived.spared = would + len(concerned), alone + len(concerned - set(listed.tolist()))
-
-
-def learnt(settings: Settings, rows: Sequence[Assigned], monday: date) -> Response:
-    """The response as the weekly run learns it from assignments."""
-    return learnt_response(settings, rows, monday)
 
 
 def _ordered(scores: Sequence[Score], value: Floats) -> list[Score]:

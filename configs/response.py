@@ -4,7 +4,7 @@ models/response.py learns it from the control group and outcomes; lists, campaig
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import erf, sqrt
 from typing import Any, Literal, get_args
 
@@ -34,12 +34,14 @@ Cell = tuple[str, ...]
 class Estimate:
     """The response of one cell: mean and standard deviation of what is believed, of leavers who could stay.
 
-    Below 0 a contact drives more away than it keeps.
+    Below 0 a contact drives more away than it keeps. ``observed_to_expected``: leavers of the cell, for each
+    whom the published risk expects when nobody contacts them.
     """
 
     share: float
     spread: float
     rests_on: RestsOn
+    observed_to_expected: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class Response:
 
     def share_kept(self, score: Score, channel: str = "phone") -> float:
         """The share of the customer's money at risk that a contact is expected to keep; below 0: harm."""
-        return self._of(score).share * movable(score) * self.channels.get(channel, 0.0)
+        known = self._of(score)
+        return known.share * known.observed_to_expected * movable(score) * self.channels.get(channel, 0.0)
 
     def rests_on(self, score: Score) -> RestsOn:
         """The finest level with evidence that moves the estimate; the setting where there is none."""
@@ -83,10 +86,7 @@ class Response:
             "overall": self.overall.share,
             "by_reason": {cell[0]: known.share for cell, known in self.cells.items() if len(cell) == 1},
             "channels": dict(self.channels),
-            "cells": [
-                {"cell": list(cell), "share": known.share, "spread": known.spread, "rests_on": known.rests_on}
-                for cell, known in sorted(self.cells.items())
-            ],
+            "cells": [{"cell": list(cell), **asdict(known)} for cell, known in sorted(self.cells.items())],
         }
 
     def _of(self, score: Score) -> Estimate:

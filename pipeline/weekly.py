@@ -203,7 +203,7 @@ def run_score(
     with step("effect") as counts, progress_bar("labels") as on_labels:
         effect = estimate_effect(context, tables, snapshot_date, on_labels)
         counts |= {"known": effect.figures["known"], "waiting": effect.figures["waiting"]}
-    publication, lists = choose_lists(context, tables, publication, effect.rows)
+    publication, lists = choose_lists(context, tables, publication, effect)
     return publication, lists, with_assignments(context.settings, effect, publication, lists)
 
 

@@ -6,7 +6,6 @@ from dataclasses import astuple, replace
 from datetime import date, timedelta
 from math import ceil
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,6 +19,7 @@ from pipeline.artefacts import fingerprint
 from pipeline.context import Context
 from pipeline.ingest.renumbered import Numbers, newest_numbers
 from pipeline.lists.decisions import choose
+from pipeline.lists.experiment import Effect
 from pipeline.lists.households import with_households
 from pipeline.lists.policies import POLICIES, outcomes_by_cell, policies_at, response_by
 from pipeline.lists.reached import contact_days, reached
@@ -36,12 +36,11 @@ RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on f
 
 
 def choose_lists(
-    bank: Context, tables: Ingested, publication: Publication, rows: Sequence[Any]
+    bank: Context, tables: Ingested, publication: Publication, effect: Effect
 ) -> tuple[Publication, tuple[CallList, ...]]:
     """The lists of a run, which bears what they rest on in its run_id: other lists are another run.
 
-    ``rows`` are the assignments of earlier Mondays with their outcomes, from which the response is
-    learnt.
+    The response is learnt from the ``effect`` of earlier calls.
     """
     lists = bank.settings.lists
     monday = publication.run.snapshot_date
@@ -49,14 +48,14 @@ def choose_lists(
     days = contact_days(tables, lists, monday)
     with Store(bank.home.store) as store, store.read() as connection:
         policy = policies_at(connection, monday)[-1]
-    response = response_by(policy, bank.settings, rows, monday)
+    response = response_by(policy, bank.settings, effect.rows, monday, effect.matured)
     with Store(bank.home.store) as store, store.write() as connection:
         week = week_of(connection, monday, bank.settings.label.weeks_to_close, response, known_reached)
         often = contacted_often(connection, days, lists, monday)
     least, costs = least_value(bank.settings), costs_of(bank.settings)
     occasions = publication.last_occasion
     week = replace(week, last_occasion=occasions, least_value_minor=least, costs_minor=costs)
-    week = replace(week, outcomes=outcomes_by_cell(bank.settings, rows, monday))
+    week = replace(week, outcomes=outcomes_by_cell(bank.settings, effect.rows, monday))
     week = replace(under_newest_numbers(week, newest_numbers(tables)), often=often)
     week = with_households(week, publication.households, lists)
     scores = with_contact_due(bank.settings, tables, publication.scores, monday, week.opted_out)

@@ -23,6 +23,7 @@ from pipeline.lists import responses
 from pipeline.lists.reached import reached_within
 from pipeline.lists.responses import EARLY as EARLY_DAYS
 from pipeline.lists.responses import early_outcomes
+from pipeline.monitoring.matured import Matured, read_matured
 from pipeline.scoring.score import Publication
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.snapshots.labelled import at_horizon, with_outcome
@@ -42,8 +43,9 @@ class Effect:
 
     ``observed`` are outcomes by the Monday of their assignments and customer_id, empty for a Monday whose
     outcomes in the store are not known after all; ``early`` likewise, who left within 30 days. ``rows`` are
-    all assignments with both. ``newest`` is the latest Monday of a run: estimates as of a later day are
-    mistaken. ``figures`` count the assignments of the Monday itself too.
+    all assignments with both. ``matured`` has published Mondays.
+    ``newest`` is the latest Monday of a run: estimates as of a later day are mistaken. ``figures`` count the
+    assignments of the Monday itself too.
     """
 
     as_of: date
@@ -51,6 +53,7 @@ class Effect:
     observed: Mapping[date, Mapping[str, Mapping[str, Any]]]
     early: Mapping[date, Mapping[str, bool]]
     rows: tuple[Any, ...]
+    matured: Sequence[Matured]
     figures: Mapping[str, Any]
 
 
@@ -78,8 +81,9 @@ def estimate_effect(
             if not closes(row.assigned_on).matured(monday)
             or (row.assigned_on in known and row.attrited is not None)
         )
-    result = figures(bank.settings, (*rows, *of_monday), monday) | {"seen": tables.as_of(monday)}
-    return Effect(monday, newest, observed, early, rows, result)
+    matured = read_matured(bank.home, bank.settings.label, monday)
+    result = figures(bank.settings, (*rows, *of_monday), monday, matured) | {"seen": tables.as_of(monday)}
+    return Effect(monday, newest, observed, early, rows, matured, result)
 
 
 def with_assignments(
@@ -88,7 +92,7 @@ def with_assignments(
     """The effect as it is published with ``lists``: their own assignments are among those that wait."""
     rows = assignments.rows_of(publication.run, publication.scores, lists)
     waiting = (SimpleNamespace(**row, **dict.fromkeys((*OUTCOME, EARLY))) for row in rows)
-    known = figures(settings, (*effect.rows, *waiting), effect.as_of)
+    known = figures(settings, (*effect.rows, *waiting), effect.as_of, effect.matured)
     return replace(effect, figures={**effect.figures, **known})
 
 
@@ -206,7 +210,9 @@ def observed_rows(rows: Sequence[Any]) -> Experiment:
     )
 
 
-def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, Any]:
+def figures(
+    settings: Settings, rows: Sequence[Any], as_of: date, matured: Sequence[Matured] = ()
+) -> dict[str, Any]:
     """The figures of the effect page: plain numbers and text.
 
     ``state`` is collecting, inconclusive or shown. ``customers`` and ``money`` are None as long as either arm
@@ -234,7 +240,7 @@ def figures(settings: Settings, rows: Sequence[Any], as_of: date) -> dict[str, A
         "power": power,
         "by_reason": _groups(observed, "reason", least, share),
         "by_manager": _groups(observed, "manager", least, share),
-        "response": responses.figures(responses.learn(settings, rows, as_of)),
+        "response": responses.figures(responses.learn(settings, rows, as_of, matured)),
     }
 
 

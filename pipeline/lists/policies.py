@@ -24,6 +24,7 @@ from configs.settings import Settings
 from models.response import effects, policy_value
 from pipeline.context import Context
 from pipeline.lists.responses import learnt_response
+from pipeline.monitoring.matured import Matured, read_matured
 from pipeline.training.promotion import BY_THE_FIGURES, audit_log
 from serve.store import assignments
 from serve.store.audit import entries
@@ -49,9 +50,12 @@ def policies_at(connection: Connection, monday: date) -> list[str]:
     return held
 
 
-def response_by(policy: str, settings: Settings, rows: Sequence[Any], monday: date) -> Response:
-    """The response to contacts by one policy, from the assignments whose outcome was known by ``monday``."""
-    return learnt_response(settings, rows if policy == "learnt" else [], monday)
+def response_by(
+    policy: str, settings: Settings, rows: Sequence[Any], monday: date, matured: Sequence[Matured]
+) -> Response:
+    """The response to contacts by one policy, from the outcomes that were known by ``monday``."""
+    learns = policy == "learnt"
+    return learnt_response(settings, rows if learns else [], monday, matured if learns else [])
 
 
 def outcomes_by_cell(settings: Settings, rows: Sequence[Any], monday: date) -> Counter[Cell]:
@@ -65,7 +69,9 @@ def outcomes_by_cell(settings: Settings, rows: Sequence[Any], monday: date) -> C
     return counts
 
 
-def comparison(settings: Settings, rows: Sequence[Any], monday: date, champion: str) -> dict[str, Any]:
+def comparison(
+    settings: Settings, rows: Sequence[Any], monday: date, champion: str, matured: Sequence[Matured] = ()
+) -> dict[str, Any]:
     """The money that the challenger would have kept more than the champion, had lists had half of their
     places.
 
@@ -84,7 +90,7 @@ def comparison(settings: Settings, rows: Sequence[Any], monday: date, champion: 
     while first < monday:
         of_period = [row for row in known if first <= row.assigned_on < first + PERIOD]
         if of_period:
-            by = {policy: response_by(policy, settings, rows, first) for policy in POLICIES}
+            by = {policy: response_by(policy, settings, rows, first, matured) for policy in POLICIES}
             gains.append(_gains(settings, of_period, by[challenger], by[champion]))
         first += PERIOD
     gained = np.concatenate(gains) if gains else np.zeros(0)
@@ -111,7 +117,8 @@ def compare(bank: Context) -> dict[str, Any]:
         monday = current.snapshot_date
         rows = assignments.experiment_rows(connection, monday - LOOK_BACK)
         champion = policies_at(connection, monday + WEEK)[-1]
-    figures = comparison(bank.settings, rows, monday, champion)
+    matured = read_matured(bank.home, bank.settings.label, monday)
+    figures = comparison(bank.settings, rows, monday, champion, matured)
     with audit_log(bank) as record:
         record.note(bank.user, COMPARED, figures["challenger"], figures)
     return figures
@@ -174,7 +181,8 @@ def follow_figures(bank: Context, rows: Sequence[Any], monday: date) -> None:
         return
     with audit_log(bank) as record:
         champion = policies_at(record.connection, monday + WEEK)[-1]
-        figures = comparison(bank.settings, rows, monday, champion)
+        matured = read_matured(bank.home, bank.settings.label, monday)
+        figures = comparison(bank.settings, rows, monday, champion, matured)
         if not figures["objections"] and figures["difference"][1] > 0:
             record.note(bank.user, COMPARED, figures["challenger"], figures)
             details = {"from": str(monday + WEEK), "entered_by": bank.user}

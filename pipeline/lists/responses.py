@@ -1,5 +1,6 @@
 """From logged assignments to the response to a contact, and the early outcomes that it learns from."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.dates import WEEK, Timeline
 from configs.published import HORIZONS
-from configs.response import Response, movable_early
+from configs.response import Cell, Response, movable_early
 from configs.settings import Settings
 from models import response
-from models.response import LearntResponse, Logged
+from models.response import LearntResponse, Logged, Observed
 from pipeline.context import Context
 from pipeline.ingest.renumbered import newest_numbers
+from pipeline.monitoring.matured import Matured
 from pipeline.snapshots.build import build_outcomes, read_partition
 from pipeline.snapshots.labelled import at_horizon
 from pipeline.tables import Ingested
@@ -21,17 +24,22 @@ from pipeline.tables import Ingested
 EARLY = HORIZONS[0]
 
 
-def learnt_response(settings: Settings, rows: Sequence[Any], monday: date) -> Response:
-    """The response by what was known by ``monday``; rows as ``learn`` reads them."""
-    return learn(settings, rows, monday).response
+def learnt_response(
+    settings: Settings, rows: Sequence[Any], monday: date, matured: Sequence[Matured] = ()
+) -> Response:
+    """The response by what was known by ``monday``; rows and ``matured`` as ``learn`` reads them."""
+    return learn(settings, rows, monday, matured).response
 
 
-def learn(settings: Settings, rows: Sequence[Any], monday: date) -> LearntResponse:
+def learn(
+    settings: Settings, rows: Sequence[Any], monday: date, matured: Sequence[Matured] = ()
+) -> LearntResponse:
     """Learns the response to a contact from the assignments whose outcome, or early outcome, was known by
     ``monday``.
 
-    Rows have the names of ``serve.store.assignments.EXPERIMENT``. ``movable`` and ``risk_30d`` are of the
-    score then (``configs.response.movable_share``); whoever makes up a score must make both, or neither.
+    ``matured`` has the outcomes of those whom nobody contacted. Rows have the names of
+    ``serve.store.assignments.EXPERIMENT``. ``movable`` and ``risk_30d`` are of the score then
+    (``configs.response.movable_share``); whoever makes up a score must make both, or neither.
     """
     profit, timing = settings.profit, settings.response.timing
     label = settings.label
@@ -59,7 +67,30 @@ def learn(settings: Settings, rows: Sequence[Any], monday: date) -> LearntRespon
         age_weeks=_floats((monday - row.assigned_on).days / 7 for row in before),
     )
     setting = profit.success_rate, profit.success_evidence
-    return response.learn(logged, setting, settings.response, settings.lists.responses)
+    unlisted = _unlisted(settings, matured, monday)
+    return response.learn(logged, setting, settings.response, settings.lists.responses, unlisted)
+
+
+def _unlisted(settings: Settings, matured: Sequence[Matured], monday: date) -> Observed:
+    """Expected and observed leavers whom nobody contacted, of the Mondays known by ``monday``.
+
+    Windows of Mondays that follow each other overlap; each customer counts once in a window. A Monday loses
+    weight with age as an assignment does.
+    """
+    longest, half_life = settings.label.horizon_days, settings.response.half_life_weeks
+    sums = defaultdict[tuple[Cell, bool], NDArray[np.float64]](lambda: np.zeros(2))
+    for each in matured:
+        window = Timeline(each.snapshot_date, settings.label.lead_days, each.days)
+        if window.matured(monday) and each.days in (EARLY, longest):
+            weight = 0.5 ** ((monday - each.snapshot_date) / WEEK / half_life) * WEEK.days / each.days
+            for cell in each.cells:
+                counts = cell.expected, cell.observed
+                sums[cell.cell, each.days != longest] += weight * np.array(counts)
+    return Observed(
+        [cell for cell, _ in sums],
+        np.array([early for _, early in sums], dtype=bool),
+        *np.array(list(sums.values())).reshape(-1, 2).T,
+    )
 
 
 def _floats(values: Iterable[float]) -> NDArray[np.float64]:

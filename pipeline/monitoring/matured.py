@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ import pandas as pd
 from configs.dates import WEEK, Timeline
 from configs.errors import DataError
 from configs.published import Run
+from configs.response import Cell
 from configs.settings import Label, Settings
 from models.bundle import Bundle, load, settings_of
 from pipeline.alarms.alarms import split_message
@@ -39,7 +40,19 @@ Counted = Mapping[Path, Mapping[str, Any]]  # the content of each file that is t
 EVERYBODY = ("all", "")  # kind and name of the group of all scored customers
 SETTLES_WITHIN = timedelta(weeks=4)  # after a window has closed; later corrections count by `make outcomes`
 COUNTS = ("customers", "predicted", "observed", "unlisted_predicted", "unlisted_at_most")
+CELL = ("reason_group", "risk_band", "lifecycle_stage")
 KINDS = {"branch": "branch_id", "tier": "tier", "band": "risk_band"}  # of the other groups, by column
+
+
+class CellCounts(NamedTuple):
+    """Those of one Monday and cell (configs/response.py) without a call: the sum of their risks, and leavers.
+
+    A later call may have kept some of them, so ``observed`` is a little less than it would have been.
+    """
+
+    cell: Cell
+    expected: float
+    observed: int
 
 
 @dataclass(frozen=True)
@@ -48,13 +61,15 @@ class Matured:
 
     ``customers``, ``predicted`` and ``observed`` are of all of them; ``unlisted_predicted`` and
     ``unlisted_at_most`` of those without a call. ``unlisted_at_most`` takes those who were listed later with
-    the risk they had then: no fewer would have left without that call.
+    the risk they had then: no fewer would have left without that call. ``cells`` is empty where an earlier
+    version counted.
     """
 
     snapshot_date: date
     days: int
     trained_as_of: date
     groups: dict[tuple[str, str], dict[str, float]]
+    cells: tuple[CellCounts, ...] = ()
 
 
 def count_matured(context: Context, tables: Ingested, as_of: date, progress: Progress) -> Counted:
@@ -114,6 +129,7 @@ def _matured(content: Mapping[str, Any]) -> Matured:
             (group["kind"], group["name"]): {name: group[name] for name in COUNTS}
             for group in content["groups"]
         },
+        tuple(CellCounts(tuple(cell), *counts) for cell, *counts in content.get("cells", ())),
     )
 
 
@@ -176,6 +192,7 @@ def _count(
             "trained_as_of": str(models[run.model_id].trained_as_of),
             "standing_share": standing[run.model_id],
             "groups": list(_groups(context.settings, customers)),
+            "cells": _cells(customers),
         }
     return counted
 
@@ -272,6 +289,13 @@ def _groups(settings: Settings, customers: pd.DataFrame) -> Iterator[dict[str, A
         for name, counts in customers[[*COUNTS]].groupby(names).sum().iterrows():
             total = {column: round(float(counts[column]), 6) for column in COUNTS}
             yield {"kind": kind, "name": name, **total}
+
+
+def _cells(customers: pd.DataFrame) -> list[tuple[Cell, float, int]]:
+    """The ``CellCounts`` of each cell, sorted."""
+    unlisted = customers[customers["unlisted"].astype(bool)]
+    sums = unlisted.groupby([*CELL])[["risk", "observed"]].sum()
+    return [(cell, round(float(risk), 6), int(left)) for cell, risk, left in sums.itertuples()]
 
 
 def week_of(monday: date) -> int:

@@ -11,7 +11,8 @@ from configs.published import risk_name
 from serve.store import tables
 from serve.store.read_session import same_customer
 
-PREDICTION = ("customer_id", "branch_id", "tier", "risk_band", "risk", "unlisted")  # columns of predictions
+PREDICTION = ("customer_id", "branch_id", "tier", "risk_band", "reason_group", "lifecycle_stage", "risk",
+              "unlisted")  # columns of predictions  # fmt: skip
 
 
 def predictions(connection: Connection, run_version: int, days: int) -> Sequence[Row[Any]]:
@@ -21,6 +22,7 @@ def predictions(connection: Connection, run_version: int, days: int) -> Sequence
     come from; the control group counts as unlisted.
     """
     scores, decisions, assignments = tables.scores, tables.decisions, tables.assignments
+    first_reason = and_(same_customer(scores, tables.reasons), tables.reasons.c.place == 1)
     of_decision = and_(
         assignments.c.customer_id == decisions.c.customer_id,
         assignments.c.assigned_on == decisions.c.assigned_on,
@@ -35,11 +37,14 @@ def predictions(connection: Connection, run_version: int, days: int) -> Sequence
             scores.c.branch_id,
             scores.c.tier,
             scores.c.risk_band,
+            func.coalesce(tables.reasons.c.reason_group, "").label("reason_group"),
+            scores.c.lifecycle_stage,
             scores.c[risk_name(days)].label("risk"),
             and_(decisions.c.decision != "listed", unlisted).label("unlisted"),
         )
         .join(decisions, same_customer(scores, decisions))
         .outerjoin(assignments, of_decision)
+        .outerjoin(tables.reasons, first_reason)
         .where(scores.c.run_version == run_version)
         .order_by(scores.c.customer_id)
     )

@@ -8,7 +8,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.response import Estimate, Response, movable_early, movable_share
 from models import response
-from models.response import Logged, early_ratio, effects, learn, policy_value
+from models.response import NOBODY, Logged, Observed, early_ratio, effects, learn, policy_value
 from tests.serve.conftest import a_score
 
 SETTING = (0.3, 20)
@@ -59,10 +59,21 @@ def drawn(seed, count, share=lambda *_: 0.3, error=lambda risk: 0.0 * risk, week
     )  # fmt: skip
 
 
+def as_predicted(rows):
+    """Many more whom nobody called, of whom as many leave as was predicted."""
+    cells = sorted({*zip(rows.reason, rows.risk_band, rows.stage, strict=True)})
+    leavers = np.full(len(cells), 50.0)
+    return Observed(cells, np.zeros(len(cells), bool), leavers, leavers)
+
+
 def test_the_posterior_is_that_of_a_regression_of_every_assignment(settings, monkeypatch):
     """With one spread, against ridge regression on indicators of all groups, written out row by row."""
     monkeypatch.setattr(response, "FACTORS", (1.0,))
     rows, spread = drawn(1, 900), settings.group_spread
+    risk = np.clip(rows.risk, 0.002, 0.998)
+    rows = replace(
+        rows, risk=risk, movable=0.6 * risk
+    )  # so that the mean of a cell says all about both errors
     found = learn(rows, SETTING, settings, PHONE).response
     parts = (rows.reason, rows.risk_band, rows.stage)
     groups, spreads = [np.ones(len(rows), bool)], [np.sqrt(0.3 * 0.7 / 21)]
@@ -77,9 +88,9 @@ def test_the_posterior_is_that_of_a_regression_of_every_assignment(settings, mon
         for c in np.unique(rows.stage)
     ]
     spreads += [spread / 2] * (len(groups) - len(spreads))
-    error = [0.25] + [s / spread * 0.10 for s in spreads[1:]]
+    error = [0.15] + [s / spread * 0.15 for s in spreads[1:]]
     member = np.column_stack(groups)
-    design = np.hstack([member * (rows.listed * rows.movable)[:, None], member * -rows.movable[:, None]])
+    design = np.hstack([member * (rows.listed * rows.movable)[:, None], member * -rows.risk[:, None]])
     weight = 0.5 ** (rows.age_weeks / settings.half_life_weeks) / (rows.risk * (1 - rows.risk))
     kept = rows.risk - rows.left - 0.3 * rows.listed * rows.movable
     precision = (design * weight[:, None]).T @ design + np.diag(np.array([*spreads, *error]) ** -2.0)
@@ -90,6 +101,9 @@ def test_the_posterior_is_that_of_a_regression_of_every_assignment(settings, mon
         np.zeros(len(groups)),
     )
     assert found.cells[cell].share == pytest.approx(0.3 + of_cell @ mean, abs=2e-6)
+    assert found.cells[cell].observed_to_expected == pytest.approx(
+        1 + of_cell[: len(groups)] @ mean[len(groups) :], abs=2e-6
+    )
     assert found.cells[cell].spread == pytest.approx(np.sqrt(of_cell @ variance @ of_cell), abs=2e-6)
     assert found.overall.share == pytest.approx(0.3 + mean[0], abs=2e-6)
 
@@ -97,8 +111,26 @@ def test_the_posterior_is_that_of_a_regression_of_every_assignment(settings, mon
 def test_little_evidence_moves_little_and_is_said_to_rest_on_the_setting(settings):
     assert learn(logged([], [], []), SETTING, settings, PHONE).response.cells == {}
     few = learn(logged([True] * 4, [0] * 4, 0.3), SETTING, settings, PHONE).response
-    assert few.overall == Estimate(pytest.approx(0.3, abs=0.01), pytest.approx(0.1, abs=0.005), "setting")
+    assert few.overall == Estimate(pytest.approx(0.3, abs=0.01), pytest.approx(0.1, abs=0.005), "setting",
+                                   pytest.approx(1, abs=0.03))  # fmt: skip
     assert max(abs(one.share - 0.3) for one in few.cells.values()) < 0.15
+
+
+def test_a_group_of_whom_more_leave_than_predicted_is_not_taken_for_harmed(settings):
+    """Of a group twice as many leave as the risk says, those whom nobody called too; and calls keep some."""
+    rows = logged([True] * 100, [1] * 35 + [0] * 65, 0.2)
+    cell = ("salary", "high", "mature")
+    others = [("salary", "high", "mature"), ("outflow", "low", "growing")]
+    observed = Observed(others, np.zeros(2, bool), np.array([40.0, 30.0]), np.array([80.0, 30.0]))
+    alone, beside = (
+        learn(rows, SETTING, settings, PHONE, unlisted).response.estimate(cell)
+        for unlisted in (NOBODY, observed)
+    )
+    assert alone.share < 0.05 < 0.15 < beside.share
+    assert beside.observed_to_expected == pytest.approx(1.7, abs=0.2)
+    score = replace(a_score("c1", 1, manager_id=None), risk_90d=0.5)
+    known = Response(0.3, {(): Estimate(0.3, 0.1, "setting", 1.7)})
+    assert known.share_kept(score) == pytest.approx(0.3 * 0.5 * 1.7)
 
 
 def test_a_risk_that_is_too_high_is_not_taken_for_calls_that_keep(settings):
@@ -141,7 +173,7 @@ def test_what_is_believed_holds_the_truth_and_nothing_is_claimed_from_noise(sett
 
 def test_harm_to_one_stage_is_found_and_the_others_go_on_being_called(settings):
     rows = drawn(5, 20_000, lambda _reason, _band, stage: -1.5 if stage == "declining" else 0.3)
-    found = learn(rows, SETTING, settings, PHONE).response
+    found = learn(rows, SETTING, settings, PHONE, as_predicted(rows)).response
     score = a_score("c1", 1, manager_id=None)
     harmed = replace(score, lifecycle_stage="declining", risk_band="medium")
     assert found.harms(harmed)
