@@ -39,7 +39,6 @@ from configs.list_settings import ResponseSettings
 from configs.published import STAGES
 from configs.reason_groups import GROUPS
 from configs.response import RESTS_ON, Cell, Estimate, Response
-from models.experiment import Z
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -183,39 +182,6 @@ def early_ratio(logged: Logged, setting: tuple[float, float]) -> float:
     return float(np.clip((prior + kept) / (prior + float((weight * expected**2).sum())), 0.0, 3.0))
 
 
-class PolicyValue(NamedTuple):
-    """What a policy keeps beyond contacting nobody, in the unit of its outcomes, with its 95% interval."""
-
-    kept: float
-    low: float
-    high: float
-
-
-def policy_value(gains: Floats) -> PolicyValue:
-    """The doubly robust value of a policy from logged assignments (Dudík, Langford and Li 2011).
-
-    ``gains`` has what a contact kept (``effects``, less its cost) for each assignment that the policy would
-    contact, 0 for each other. For what one policy keeps beyond another, those that only the other contacts
-    count against it, and those that both contact are 0.
-    """
-    total = float(gains.sum())
-    spread = Z * float(np.sqrt(len(gains)) * gains.std(ddof=1)) if len(gains) > 1 else 0.0
-    return PolicyValue(total, total - spread, total + spread)
-
-
-def effects(
-    listed: NDArray[np.bool_], propensity: Floats, outcome: Floats, without: Floats, kept: Floats
-) -> Floats:
-    """What a contact kept, per assignment: noisy, but right on average (Robins, Rotnitzky and Zhao 1994).
-
-    ``propensity`` to be listed is 1 − the share of the control group; ``outcome`` is 1 for who left, or money
-    lost. Unbiased whatever was expected ``without`` a contact and to be ``kept`` by one, as the propensity is
-    known; the better the expectation, the less noise.
-    """
-    error = outcome - np.where(listed, without - kept, without)
-    return kept + np.where(listed, -error / propensity, error / (1 - propensity))
-
-
 def _evidence(
     logged: Logged, known: NDArray[np.bool_], early: NDArray[np.bool_], ratio: float, half_life: float
 ) -> Evidence:
@@ -271,8 +237,8 @@ def _beliefs(arms: Arms, goal: Codes, setting: tuple[float, float], group_spread
         likely[-1] -= float(np.log(factors).sum())  # a larger spread must earn its place
     chance = softmax(np.array(likely))
     moved, error, variance = (np.tensordot(chance, np.stack(part), 1) for part in zip(*known, strict=True))
-    apart = np.stack([one.moved.sum(axis=0) for one in known]) - moved.sum(axis=0)
-    return Beliefs(moved, error, variance + chance @ apart**2)
+    between = np.stack([beliefs.moved.sum(axis=0) for beliefs in known]) - moved.sum(axis=0)
+    return Beliefs(moved, error, variance + chance @ between**2)
 
 
 def _channels(logged: Logged, response: Response, evidence: Evidence) -> dict[str, float]:

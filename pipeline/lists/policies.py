@@ -21,7 +21,7 @@ from configs.people import name_of, same_person
 from configs.published import Reason, Score
 from configs.response import Cell, Response
 from configs.settings import Settings
-from models.response import effects, policy_value
+from models.policy_value import effects, policy_value
 from pipeline.context import Context
 from pipeline.lists.responses import learnt_response
 from pipeline.monitoring.matured import Matured, read_matured

@@ -59,7 +59,7 @@ def panel():
 @pytest.fixture
 def taught(monkeypatch):
     """Learning is somebody else's test: the response is always three in ten."""
-    monkeypatch.setattr(calls_policies, "learnt", lambda *_: Response(0.3))
+    monkeypatch.setattr(calls_policies, "learnt_response", lambda *_: Response(0.3))
 
 
 def test_the_oracle_calls_whom_a_call_saves_and_nobody_else(settings, panel):
@@ -154,14 +154,14 @@ def test_managers_of_the_contaminated_world_do_as_they_like(half, panel):
 
 
 def test_harm_is_counted_where_the_prior_would_call(settings, panel, monkeypatch):
-    def wary(_, rows, __):
+    def wary(_, rows, *__):
         return Response(-0.3) if rows else Response(0.3)
 
-    monkeypatch.setattr(calls_policies, "learnt", wary)
+    monkeypatch.setattr(calls_policies, "learnt_response", wary)
     harm = next(one for one in WORLDS if one.effects == "harm")
     would, alone = Life(settings, panel, harm, OURS, 5).live().spared
     assert would == alone > 0
-    monkeypatch.setattr(calls_policies, "learnt", lambda *_: Response(0.3))
+    monkeypatch.setattr(calls_policies, "learnt_response", lambda *_: Response(0.3))
     would, alone = Life(settings, panel, harm, OURS, 5).live().spared
     assert alone == 0 < would
 

@@ -8,7 +8,7 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.response import Estimate, Response, movable_early, movable_share
 from models import response
-from models.response import NOBODY, Logged, Observed, early_ratio, effects, learn, policy_value
+from models.response import NOBODY, Logged, Observed, early_ratio, learn
 from tests.serve.conftest import a_score
 
 SETTING = (0.3, 20)
@@ -219,28 +219,6 @@ def test_another_channel_is_learnt_relative_to_a_call(settings):
     found = learn(rows, SETTING, settings, {"phone": 1.0, "visit": 1.5, "message": 0.2}).response.channels
     assert (found["phone"], found["message"]) == (1.0, 0.2)
     assert 1.6 < found["visit"] < 3.5
-
-
-def test_the_value_of_a_policy_is_right_whatever_was_expected():
-    """Contacts keep 0.2 of 1 from the riskier half and lose 0.1 in the other; expected was the reverse."""
-    covered, values = 0, list[float]()
-    for seed in range(40):
-        random = np.random.default_rng(seed)
-        risky, listed = random.random(2_000) < 0.5, random.random(2_000) < 0.8
-        left = random.random(2_000) < 0.4 - listed * np.where(risky, 0.2, -0.1)
-        expected = (np.full(2_000, 0.3), np.where(risky, -0.1, 0.2))
-        known = effects(listed, np.full(2_000, 0.8), left * 1.0, *expected)
-        value = policy_value(np.where(risky, known, 0.0))
-        values.append(value.kept)
-        covered += value.low <= 0.2 * risky.sum() <= value.high
-    assert np.mean(values) == pytest.approx(200, abs=12)
-    assert covered >= 36
-
-
-def test_effects_by_hand():
-    """Both left. Listed with 0.8, expected 0.5 − 0.1: 0.1 − 0.6 / 0.8. Control: 0.1 + 0.5 / 0.2."""
-    known = effects(np.array([True, False]), np.full(2, 0.8), np.ones(2), np.full(2, 0.5), np.full(2, 0.1))
-    assert known == pytest.approx([-0.65, 2.6])
 
 
 def test_what_a_contact_can_still_change():

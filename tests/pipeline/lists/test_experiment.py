@@ -138,7 +138,7 @@ def test_the_first_run_counts_its_own_control_group(settings):
         for score, why in zip(scores, whys, strict=True)
     )
     lists = [CallList(None, None, (), 3, 0, 0, decisions)]
-    before = Effect(OPEN, OPEN, {}, {}, (), figures(settings, [], OPEN))
+    before = Effect(OPEN, OPEN, {}, {}, (), (), figures(settings, [], OPEN))
     found = with_assignments(settings, before, SimpleNamespace(run=run, scores=scores), lists).figures
     assert (before.figures["waiting"], before.figures["power"]["weeks_to_go"]) == (0, None)
     assert (found["known"], found["waiting"], found["control"]) == (0, 2, 1)

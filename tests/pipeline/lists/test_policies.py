@@ -79,7 +79,7 @@ def test_the_value_is_right_on_average_whatever_was_expected(settings):
     errors, spreads = [], []
     for seed in range(6):
         rows, truth = logged(seed, {"salary": 0.6, "outflow": 0.0}, 2_500, 1.9)
-        one, other = (policies.response_by(name, settings, rows, MONDAY) for name in policies.POLICIES)
+        one, other = (policies.response_by(name, settings, rows, MONDAY, ()) for name in policies.POLICIES)
         gains = policies._gains(settings, rows, one, other)
         cost = settings.profit.call_cost / settings.profit.margin
         counted = [number for number, gain in enumerate(gains) if gain]
@@ -97,7 +97,7 @@ def test_a_policy_is_measured_by_what_it_had_learnt_before(settings, monkeypatch
     rows, _ = logged(1, {"salary": 0.8, "outflow": -0.2}, 600)
     learnt_by, measured = [], []
 
-    def learn(_policy, _settings, _rows, day):
+    def learn(_policy, _settings, _rows, day, _matured):
         learnt_by.append(day)
         return policies.learnt_response(settings, [], day)
 

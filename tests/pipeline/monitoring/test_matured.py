@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from configs.bank_folder import load_settings
 from configs.call_lists import Week
-from configs.published import Run, RunExtras, Score
+from configs.published import Reason, Run, RunExtras, Score
 from configs.response import Response
 from models.bundle import settings_of, write
 from pipeline.__main__ import app
@@ -30,6 +30,7 @@ from pipeline.monitoring.matured import (
 )
 from pipeline.snapshots.build import build_outcomes, build_snapshots, read_eligible, read_partition
 from pipeline.weekly import run_ingest
+from serve.store.predictions import predictions
 from serve.store.store import Store
 from tests.bundles import tiny_bundle
 
@@ -60,6 +61,9 @@ def bank(tmp_path_factory) -> Context:
     return context
 
 
+SALARY = tuple(Reason(group, "", None, 0.0, "", "") for group in ("salary", "outflow"))
+
+
 def publish(context: Context, monday: date, model_id: str, run_id: str = "") -> None:
     """Everybody with the same risks; who has most money on OLD has least on LATER, so others are listed."""
     cohort = read_eligible(context.home, [monday]).astype(object)
@@ -67,7 +71,7 @@ def publish(context: Context, monday: date, model_id: str, run_id: str = "") -> 
     money = range(100, 100 + len(cohort)) if monday == OLD else range(100 + len(cohort), 100, -1)
     scores = tuple(
         Score(row["customer_id"], row["branch_id"], row["manager_id"], row["tier"], "mature", False,
-              100_000, amount, "low" if amount % 4 else "high", (), **RISKS)
+              100_000, amount, "low" if amount % 4 else "high", () if amount % 3 else SALARY, **RISKS)
         for amount, row in zip(money, cohort, strict=True)
     )  # fmt: skip
     excluded = MappingProxyType(dict[str, int]())
@@ -168,6 +172,29 @@ def test_who_was_listed_is_no_evidence_that_too_much_was_predicted(bank, kept):
 
 
 @pytest.mark.usefixtures("kept")
+def test_a_cell_counts_those_whom_nobody_called_by_their_first_reason(bank, kept):
+    """Of 30 days too: what was predicted is the sum of the risks, whoever stays away."""
+    labels = labels_of(bank, OLD)
+    with Store(bank.home.store) as store, store.at_run(f"run-{OLD}") as session:
+        rows = predictions(session.connection, session.run_version, 90)
+    uncalled = [row for row in rows if row.unlisted]
+    assert 0 < len(rows) - len(uncalled) < 30
+    for days, risk in ((90, 0.2), (30, RISKS["risk_30d"])):
+        each = kept_of(kept, days)
+        assert {cell for cell, *_ in each.cells} == {
+            (reason, band, "mature") for reason in ("", "salary") for band in ("high", "low")
+        }
+        assert sum(cell.expected for cell in each.cells) == pytest.approx(risk * len(uncalled), abs=1e-3)
+    salary = next(cell for cell in kept_of(kept, 90).cells if cell.cell == ("salary", "low", "mature"))
+    members = [row.customer_id for row in uncalled if row[3:6] == ("low", "salary", "mature")]
+    assert salary.expected == pytest.approx(0.2 * len(members))
+    assert salary.observed == labels["attrited"].reindex(members).sum()
+
+
+def kept_of(kept, days):
+    return next(one for one in kept if (one.snapshot_date, one.days) == (OLD, days))
+
+
 def test_a_monday_sees_only_what_had_matured_and_a_rerun_writes_nothing(bank):
     """15 weeks after the Monday all three horizons are known, 7 weeks after it the first alone."""
     label = bank.settings.label
