@@ -88,7 +88,8 @@ def parameters(training: Training, chosen: Mapping[str, Any], objective: str) ->
         "seed": training.seed,
         "num_threads": training.threads,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
+        "force_row_wise": False,
         "verbosity": -1,
     }
     try:
@@ -141,6 +142,6 @@ def train_trees(
     )
     rounds = booster.best_iteration or len(losses)
     text = booster.model_to_string(num_iteration=rounds)
-    # The number of threads is how a model was made, not what it is; LightGBM writes it down all the same.
-    text = re.sub(r"^\[num_threads: -?\d+\]\n", "", text, flags=re.MULTILINE)
+    # How a model was made is not what it is; LightGBM writes it down all the same.
+    text = re.sub(r"^\[(num_threads|force_(col|row)_wise): .*\]\n", "", text, flags=re.MULTILINE)
     return text, rounds, losses

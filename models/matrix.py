@@ -123,7 +123,7 @@ class Matrix:
     def column(self, name: str) -> NDArray[np.float64]:
         """One feature."""
         values = self.features[:, self.columns.index(name)]
-        return np.concatenate([values[:0], *(values[chunk] for chunk in chunks(self.features))])
+        return np.concatenate([values[:0], *(values[chunk].copy() for chunk in chunks(self.features))])
 
     def on(self, snapshots: Iterable[date]) -> Self:
         """The rows of these Mondays; nobody was eligible on one without a row."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError, DataError
-from models.boosting import medians
+from models.boosting import medians, parameters
 from models.hazard import Model, Periods, customer_periods, downsample_negatives, fit
 from models.metrics import ranking
 
@@ -24,6 +24,12 @@ def test_it_finds_what_was_planted(fitted, judge):
 def test_the_same_text_on_one_and_two_threads(fitted, train, tune, training):
     two = fit(train, tune, HORIZONS, training.model_copy(update={"threads": 2}))
     assert two == fitted
+
+
+def test_the_same_text_whether_counted_by_row_or_by_column(fitted, train, tune, training, monkeypatch):
+    by_row = {"force_row_wise": True, "force_col_wise": False}
+    monkeypatch.setattr("models.hazard.parameters", lambda *given: parameters(*given) | by_row)
+    assert fit(train, tune, HORIZONS, training).model.trees == fitted.model.trees
 
 
 def test_another_seed_gives_another_model(fitted, train, tune, training):

@@ -102,6 +102,19 @@ def test_rows_that_were_release_are_read_again(stored):
     release(np.zeros((2, 2)))  # nothing to free in memory of one's own
 
 
+def test_a_column_is_read_before_its_rows_are_released(monkeypatch):
+    # Read later, every row of a matrix larger than the memory would be in memory at once.
+    matrix = labelled(*frames(), COLUMNS)
+
+    def read_once(features):
+        for row in range(len(features)):
+            yield slice(row, row + 1)
+            features[row] = np.nan
+
+    monkeypatch.setattr("models.matrix.chunks", read_once)
+    assert matrix.column("inflow").tolist() == [1, 2, 3, 4]
+
+
 def test_mondays_are_joined_in_their_order():
     matrix = labelled(*frames(), COLUMNS)
     days = [matrix.where(matrix.snapshot_date == day).only([]) for day in np.unique(matrix.snapshot_date)]
