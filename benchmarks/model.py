@@ -11,11 +11,12 @@ fresh process, clock, CPU and largest memory (CPU says more where the machine ha
   bins, the same parameters, as many rounds as ``train`` tried, each evaluated on the tuning Mondays by
   LightGBM's own log loss; nothing is read, checked, calibrated, evaluated or written. After that, on a clock
   of its own, what the second model takes, how much leaves, which training fits as well;
+- ``judge``: what follows the fits: figures with intervals, groups, the comparison with the rules, the page;
 - ``score``: risks and shares of ``--rows`` customers, and after that the contributions and the three reasons.
 
 ``data/bench/model.json`` holds the figures; under "all" those of every child. ``train_per_fit`` is training
 over the fit of whether and when alone, the stricter ratio and the one the goal is held to; ``train_per_fits``
-is over the fits of both models.
+is over the fits of both models. ``judge_per_train`` is judging over training.
 """
 
 import os
@@ -31,17 +32,20 @@ from benchmarks.processes import alone, parser, say, stopwatch
 from configs.bank_folder import load_settings
 from configs.settings import Settings
 from models.boosting import parameters
-from models.bundle import load
+from models.bundle import Bundle, load
 from models.explain import contributions, top_reasons
 from models.hazard import customer_periods, downsample_negatives
 from models.severity import fit_severity
 from models.splits import Split
 from pipeline.artefacts import Home, write_json
 from pipeline.context import Context
+from pipeline.evaluation.model_report import card_of, evaluate_after_training, evaluation_of, model_page
 from pipeline.scoring.reasons import facts_about, words_of
 from pipeline.snapshots.build import build_outcomes, build_snapshots
+from pipeline.training.comparison import compare
 from pipeline.training.train import load_learnt, load_matrix, monotone_signs, plan, train
 
+JUDGE_GOAL = 0.1  # seconds of judging per second of training
 GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 
 
@@ -80,10 +84,29 @@ def fitting(settings: Settings, home: Home, chosen: Split, rounds: int) -> dict[
     return fitted | {"binning": binning, "severity": took(), "rows": len(some.row)}
 
 
+def judging(settings: Settings, data: Path) -> dict[str, Any]:
+    """Figures of all that is found out about the model that was trained, on rows that are read."""
+    bank = Context(settings, data)
+    bundle = newest(bank)
+    rows = load_matrix(bank.home, bundle.snapshots.evaluation, bundle.learnt)
+    took = stopwatch()
+    evaluate_after_training(bank, bank.tables, bundle, rows, None)
+    evaluation = took()
+    comparison = compare(bank, bank.tables, bundle, None)
+    compared = took()
+    card, figures = card_of(bank, bundle), evaluation_of(bank.home, bundle.model_id)
+    model_page(settings, bundle, figures, card, {}, comparison)
+    return took() | {"evaluation": evaluation, "compared": compared, "rows": len(rows)}
+
+
+def newest(bank: Context) -> Bundle:
+    return load(max(bank.home.models.iterdir(), key=lambda path: path.stat().st_mtime), bank.bundle_key)
+
+
 def scoring(settings: Settings, data: Path, chosen: Split, rows: int) -> dict[str, Any]:
     """Figures of the risks and shares of so many customers, then of their reasons; rows may repeat."""
     bank = Context(settings, data)
-    bundle = load(max(bank.home.models.iterdir(), key=lambda one: one.stat().st_mtime), bank.bundle_key)
+    bundle = newest(bank)
     some = load_matrix(bank.home, (*chosen.tune, *chosen.evaluation), bundle.learnt).features
     values = np.resize(some, (rows, some.shape[1]))
     took = stopwatch()
@@ -116,6 +139,8 @@ def main() -> None:
     build_outcomes(settings, home, tables, days, as_of, lambda *_: None)
     say("training")
     found = {"train": alone(training, settings, data, chosen, as_of)}
+    say("judging")
+    found["judge"] = alone(judging, settings, data)
     say("LightGBM alone")
     found["fit"] = alone(fitting, settings, home, chosen, found["train"]["rounds_tried"])
     say("scoring")
@@ -127,7 +152,7 @@ def main() -> None:
 
 def figures(found: dict[str, Any]) -> dict[str, Any]:
     """The figures to look at first, and under "all" everything that the children found."""
-    train, fit, score = found["train"], found["fit"], found["score"]
+    train, fit, judge, score = (found[name] for name in ("train", "fit", "judge", "score"))
     return {
         "train_s": train["seconds"],
         "fit_s": fit["seconds"],
@@ -135,6 +160,11 @@ def figures(found: dict[str, Any]) -> dict[str, Any]:
         "train_per_fit_cpu": round(train["cpu"] / fit["cpu"], 2),
         "train_per_fits": round(train["seconds"] / (fit["seconds"] + fit["severity"]["seconds"]), 2),
         "train_peak_mb": train["peak_mb"],
+        "judge_s": judge["seconds"],
+        "judge_per_train": round(judge["seconds"] / train["seconds"], 2),
+        "judge_per_train_cpu": round(judge["cpu"] / train["cpu"], 2),
+        "judged_rows": judge["rows"],
+        "judge_peak_mb": judge["peak_mb"],
         "predict_s": score["predict"]["seconds"],
         "reasons_s": score["reasons"]["seconds"],
         "reasons_per_predict": round(score["reasons"]["seconds"] / score["predict"]["seconds"], 1),
@@ -149,6 +179,9 @@ def in_words(result: dict[str, Any]) -> str:
         f"training {result['train_s']:.1f} s, LightGBM alone {result['fit_s']:.1f} s on {rows:,} "
         f"customer-periods: × {result['train_per_fit']} (CPU × {result['train_per_fit_cpu']}; both models "
         f"× {result['train_per_fits']}; goal {GOAL}), peak {result['train_peak_mb']} MB\n"
+        f"judging {result['judged_rows']:,} rows {result['judge_s']:.1f} s: × {result['judge_per_train']} "
+        f"of training (CPU × {result['judge_per_train_cpu']}; goal {JUDGE_GOAL}), peak "
+        f"{result['judge_peak_mb']} MB\n"
         f"{result['rows']:,} customers: risks {result['predict_s']:.1f} s, reasons "
         f"{result['reasons_s']:.1f} s (× {result['reasons_per_predict']})"
     )

@@ -12,6 +12,7 @@ from tests.servers import run_to_end
 FOUND = {
     "train": {"seconds": 12.0, "cpu": 20.0, "peak_mb": 900, "rounds_tried": 70},
     "fit": {"seconds": 10.0, "cpu": 16.0, "peak_mb": 800, "rows": 1000, "severity": {"seconds": 2.0}},
+    "judge": {"seconds": 0.9, "cpu": 1.2, "rows": 5_000, "peak_mb": 500},
     "score": {
         "predict": {"seconds": 2.0, "cpu": 4.0},
         "reasons": {"seconds": 30.0, "cpu": 60.0},
@@ -28,6 +29,7 @@ def test_the_figures_by_hand() -> None:
     assert made["reasons_per_predict"] == 15.0
     assert (made["train_s"], made["fit_s"], made["train_peak_mb"], made["rows"]) == (12.0, 10.0, 900, 200_000)
     assert made["train_per_fits"] == 1.0
+    assert (made["judge_per_train"], made["judge_per_train_cpu"]) == (0.07, 0.06)
     assert made["all"] == FOUND
     assert "training 12.0 s, LightGBM alone 10.0 s on 1,000 customer-periods: × 1.2" in in_words(made)
 
