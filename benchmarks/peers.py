@@ -63,6 +63,7 @@ def duckdb(job: Job) -> None:
 def in_duckdb(con: Any, job: Job) -> None:
     """From the table or view ``transactions`` of a DuckDB connection."""
     con.execute("SET preserve_insertion_order = false")
+    con.execute("SET enable_progress_bar = false")
     con.execute(
         f"COPY ({_joined(job)}) TO '{job.out}/all.parquet' "
         "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
