@@ -9,7 +9,6 @@ from functools import cache, partial
 from types import FrameType
 
 from fastapi import APIRouter, Depends, FastAPI, Response
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.routing import BaseRoute
@@ -23,6 +22,7 @@ from serve.api import (
     branches,
     campaigns,
     contacts,
+    customer_risk,
     customers,
     exports,
     former,
@@ -33,8 +33,9 @@ from serve.api import (
     watched,
 )
 from serve.api import figures as figures_api
-from serve.api.fast_path import FastPath
+from serve.api.customer_risk import FastPath
 from serve.api.prepared import FORM
+from serve.api.requests import name_of
 from serve.auth import log_heads
 from serve.auth.access import AuthorizedRoute
 from serve.auth.access_log import AccessLog
@@ -62,10 +63,6 @@ ENDED_SECONDS = 5  # between two looks for sessions that ended at another worker
 
 def forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
-
-
-def _name(route: APIRoute) -> str:
-    return route.name
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
@@ -116,7 +113,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 @cache
 def _routes() -> list[BaseRoute]:
     """The routes of every app of this process, each by its rule in the policy. Raises ConfigError."""
-    service = APIRouter(generate_unique_id_function=_name)
+    service = APIRouter(generate_unique_id_function=name_of)
     v1 = APIRouter(prefix="/v1", dependencies=[Depends(forbid_caching)])
     people = (
         customers,
@@ -148,8 +145,9 @@ def _routes() -> list[BaseRoute]:
     opened = (runs.probes, reference.router, sign_in.open_pages)
     for router in (*opened, v1, sign_in.start_page, *pages):
         service.include_router(router)
-    require_rules(service.routes, AuthorizedRoute)
-    return service.routes
+    routes = [*customer_risk.router.routes, *service.routes]  # the one asked most is the first looked at
+    require_rules(routes, AuthorizedRoute)
+    return routes
 
 
 @asynccontextmanager

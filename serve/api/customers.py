@@ -1,11 +1,10 @@
 """Customers: risk, reasons, contacts and history of one or many, and whether one may be called."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException
 from pydantic import Field
 
 from configs.published import Decision, Exclusion, Run, Score
@@ -31,14 +30,11 @@ from serve.http.responses import (
     ResponseContext,
     RunResponse,
     Schema,
-    written_amount,
 )
 from serve.store import contacts
-from serve.store.read_session import LONGEST, Earlier, ReadSession
+from serve.store.read_session import LONGEST
 from serve.texts.wording import Wording
 
-WEEKS = 52  # of history
-CONTACTS = 20
 router = authorized_router("customers")
 
 
@@ -139,37 +135,7 @@ class OptOut(RunResponse):
 
 
 CustomerRisk = Annotated[ScoredCustomer | ExcludedCustomer, Field(discriminator="status")]
-Included = Annotated[
-    list[Literal["maturities", "history", "contacts", "person"]],
-    Query(
-        max_length=10,
-        description=f"what falls due, {WEEKS} weeks of earlier runs, the latest {CONTACTS} contacts "
-        "with an opt-out, name and telephone",
-    ),
-]
 _NO_EXTRAS = dict.fromkeys(CustomerExtras.model_fields)
-
-
-@router.get(
-    "/customers/{customer_id}/risk", responses=exemplified("customer_risk") | documented(e404=NO_CUSTOMER)
-)
-def customer_risk(
-    customer_id: CustomerId,
-    access: Granted,
-    language: TextLanguage = "en",
-    include: Included = [],  # noqa: B006
-    money: MoneyWritten = "number",
-) -> CustomerRisk:
-    """A customer's risk, reasons and decision in the served run, or the code of the exclusion."""
-    with access.at_run() as read_session:
-        customer = read_session.customer(customer_id)
-        if customer is None:
-            raise HTTPException(404, NO_CUSTOMER)
-        context = access.context(read_session.run, language, money)
-        decisions = read_session.decisions([customer_id])
-        extras = _extras(context, read_session, customer_id, include)
-    fields = _fields(context, customer, decisions) | extras
-    return ScoredCustomer(**fields) if isinstance(customer, Score) else ExcludedCustomer(**fields)
 
 
 @router.post("/customers/risk", responses=exemplified("customers_risk") | BODY)
@@ -184,7 +150,7 @@ def customers_risk(
         customers = read_session.customers(list(wanted))
         decisions = read_session.decisions(list(wanted))
     context = access.context(read_session.run, language, money)
-    risks = [_fields(context, customers.get(number or ""), decisions) for number in numbers]
+    risks = [fields_of(context, customers.get(number or ""), decisions) for number in numbers]
     return CustomersRisk.model_validate({**context.source, "customers": risks})
 
 
@@ -237,7 +203,7 @@ def excluded_fields(context: ResponseContext, exclusion: Exclusion) -> dict[str,
     }
 
 
-def _fields(
+def fields_of(
     context: ResponseContext, customer: Score | Exclusion | None, decisions: Mapping[str, Decision]
 ) -> dict[str, Any]:
     if customer is None:
@@ -245,44 +211,6 @@ def _fields(
     if isinstance(customer, Exclusion):
         return excluded_fields(context, customer)
     return customer_fields(context, customer, decisions[customer.customer_id])
-
-
-def _extras(
-    context: ResponseContext, read_session: ReadSession, customer_id: str, include: list[Any]
-) -> dict[str, Any]:
-    extras: dict[str, Any] = {}
-    profiles = read_session.profiles([customer_id]) if {"maturities", "person"} & {*include} else {}
-    profile = profiles.get(customer_id)
-    if profile and "person" in include and (profile.name or profile.phone):
-        extras["person"] = {"name": profile.name or None, "phone": profile.phone or None}
-    if profile and "maturities" in include:
-        extras["maturities"] = [
-            {
-                "product": maturity.product_name,
-                "product_class": maturity.product_class,
-                "matures_on": maturity.matures_on,
-                "balance": written_amount(maturity.balance_minor, context.money),
-            }
-            for maturity in profile.maturities
-        ]
-    if "history" in include:
-        history = reversed(read_session.history(customer_id))
-        earlier = [past for past in history if past.run.run_id != read_session.run.run_id]
-        extras["history"] = [_past_risk(context, past) for past in earlier[:WEEKS]]
-    if "contacts" in include:
-        latest = contacts.latest_of(read_session.connection, customer_id, CONTACTS)
-        extras["contacts"] = [
-            ContactSchema.model_validate(contact, from_attributes=True) for contact in latest
-        ]
-        extras["opted_out_since"] = contacts.opted_out_since(read_session.connection, customer_id)
-    return extras
-
-
-def _past_risk(context: ResponseContext, past: Earlier) -> PastRisk:
-    earlier = replace(context, run=past.run)
-    fields = vars(past.run) | vars(past.score) | {"risk": past.score.risk}
-    fields |= {name: earlier.amount(fields[f"{name}_minor"]) for name in ("aum", "money_at_risk")}
-    return PastRisk(**{name: fields[name] for name in PastRisk.model_fields})
 
 
 def _run_with(access: Access, customer_id: str) -> Run:

@@ -1,7 +1,7 @@
 """Answers made when a run is published, for the question that is asked most: a customer's risk, nothing
 beside it.
 
-Who asks (serve/api/fast_path.py) then takes one row and no objects. What comes before every answer, the
+Who asks (serve/api/customer_risk.py) then takes one row and no objects. What comes before every answer, the
 warning among it, is not in it. Compressed with an answer that holds no figures as the dictionary (RFC 1950,
 FDICT), one takes a fifth of its bytes.
 """

@@ -5,7 +5,7 @@ from pathlib import Path as File
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Path, Query, Request
-from fastapi.routing import APIRouter
+from fastapi.routing import APIRoute, APIRouter
 
 from configs.published import Language
 from serve.auth.access import AuthorizedRoute, documented_bearer
@@ -68,10 +68,15 @@ def opened_store(request: Request) -> Store:
 OpenedStore = Annotated[Store, Depends(opened_store)]
 
 
-def authorized_router(tag: str) -> APIRouter:
+def name_of(route: APIRoute) -> str:
+    return route.name
+
+
+def authorized_router(tag: str, route_class: type[AuthorizedRoute] = AuthorizedRoute) -> APIRouter:
     """A router of one noun, each route of which asks for a token and leaves an entry in the access log."""
     return APIRouter(
-        route_class=AuthorizedRoute,
+        route_class=route_class,
+        generate_unique_id_function=name_of,
         tags=[tag],
         dependencies=[documented_bearer],
         responses=documented(

@@ -21,7 +21,7 @@ from configs.published import Language, Run
 from serve.auth.policy import POLICY, Grant
 from serve.auth.seals import Sealer, mask
 from serve.auth.tokens import Caller, RefusedError
-from serve.http.paths import number_in
+from serve.http.paths import header, number_in
 from serve.http.request_checks import (
     JSON,
     JsonRequest,
@@ -177,13 +177,11 @@ class AuthorizedRoute(APIRoute):
         answer, check = super().get_route_handler(), self.checks()
 
         async def authorized(request: Request) -> Response:
-            access = request.state.access = await self._admit(request)
+            access = request.state.access = await self.admit(request)
             try:
                 response = await answer(await check(request))
             except HTTPException as error:
-                # Somebody asked about whom the role may not see, or nobody knows.
-                if error.status_code == 404:
-                    await record(request.scope, access, self.name, 404)
+                await self.record_unknown(request.scope, access, error)
                 raise
             response = _masked(response, access.grant, request.app.state.pseudonyms)
             if access.warning:
@@ -193,6 +191,11 @@ class AuthorizedRoute(APIRoute):
             return response
 
         return authorized
+
+    async def record_unknown(self, scope: Mapping[str, Any], access: Access, error: HTTPException) -> None:
+        """Tells the access log that somebody asked about whom the role may not see, or nobody knows."""
+        if error.status_code == 404:
+            await record(scope, access, self.name, 404)
 
     def checks(self) -> Callable[[Request], Coroutine[Any, Any, Request]]:
         """The checks of what a program sends, which give the request to answer or raise Refusal."""
@@ -218,9 +221,9 @@ class AuthorizedRoute(APIRoute):
 
     def credentials(self, request: Request) -> str:
         """The content of the header Authorization: ``Bearer <token>``."""
-        return request.headers.get("Authorization", "")
+        return header(request.scope, b"authorization").decode("latin-1")
 
-    async def _admit(self, request: Request) -> Access:
+    async def admit(self, request: Request) -> Access:
         """Raises HTTPException: 401 without a good token, 403 where the role may not use the route, and 404
         for a number in clear from a caller who sees only pseudonyms.
         """
@@ -235,7 +238,7 @@ class AuthorizedRoute(APIRoute):
         if rule.action == "export":
             request.app.state.exports.begin(caller)
             request.state.ended = partial(request.app.state.exports.end, caller)
-        access = Access(request.app.state, caller, grant, f"{self.name} {request.url.path}")
+        access = Access(request.app.state, caller, grant, f"{self.name} {request.scope['path']}")
         access.head = request.scope["state"].get("head", False)
         if rule.subject:
             shown = request.path_params[rule.subject]
@@ -256,9 +259,8 @@ async def record(scope: Mapping[str, Any], access: Access, route: str, status: i
     details = {"route": route, "run_id": access.run_id, "request_id": request_id, "status": status}
     if access.customers is not None:
         details["customers"] = access.customers if status == 200 else 0
-    entries = [
-        Entry(at, access.caller.subject, action, subject, details) for subject in access.subjects or ("",)
-    ]
+    actor, subjects = access.caller.subject, access.subjects or ("",)
+    entries = [Entry(at, actor, action, subject, details) for subject in subjects]
     try:
         await scope["app"].state.access_log.write(entries)
     except DataError as error:
@@ -282,8 +284,6 @@ def _masked(response: Response, grant: Grant, pseudonyms: Sealer) -> Response:
 
 async def _caller(request: Request, credentials: str) -> Caller:
     """The caller, counted once. Only a token that was not seen before is verified, in another thread."""
-    if "caller" in request.scope["state"]:  # serve/api/fast_path.py has counted
-        return request.state.caller
     kind, _, token = credentials.partition(" ")
     if kind.lower() != "bearer" or not token:
         raise _unknown("Bearer")

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +16,8 @@ from serve.http.paths import routable
 from serve.http.request_limits import CLOSE, TOO_LARGE, bounded
 
 log = logging.getLogger("serve")
+
+Headers = Mapping[bytes, bytes]  # of a request; the last of a name
 
 LONGEST_SECONDS = 3_600  # of an answer that has begun: an export keeps old rows of the store alive
 SLOW_SECONDS = 1.0  # answers that took longer are logged
@@ -57,14 +60,15 @@ class EdgeMiddleware:
         if scope["method"] == "HEAD":  # as GET; the server sends no body
             scope, send = {**scope, "method": "GET"}, _without_body(send)
             scope["state"]["head"] = True
-        if not _accepts_gzip(scope):
+        headers = dict(scope["headers"])
+        if b"accept-encoding" in headers and not _accepts_gzip(scope):
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
         scope = routable(scope)
-        context = RequestContext(scope, send, self._settings.prefix)
+        context = RequestContext(scope, send, headers, self._settings.prefix)
         try:
             async with asyncio.timeout(self._settings.answer_seconds) as patience:
                 context.patience = patience
-                await self._pass(scope, receive, context.send)
+                await self._pass(scope, receive, context.send, headers)
         except TimeoutError:
             if context.status:  # it has begun, so the caller can only see that it breaks off
                 raise
@@ -73,8 +77,8 @@ class EdgeMiddleware:
         finally:
             context.end()
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers, settings, app = dict(scope["headers"]), self._settings, self._app
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        settings, app = self._settings, self._app
         host, length = headers.get(b"host", b""), headers.get(b"content-length", b"0")
         if _PORT.sub(b"", host).lower() not in self._hosts and scope["path"] not in PROBES:
             app = problems.answer(421, "The service is not called by this name.")
@@ -90,16 +94,16 @@ class EdgeMiddleware:
 class RequestContext:
     """One request on its way through: what it is called, how long it takes, how it ends."""
 
-    def __init__(self, scope: Scope, send: Send, prefix: str = "") -> None:
+    def __init__(self, scope: Scope, send: Send, sent: Headers, prefix: str = "") -> None:
         self._scope, self._send, self._prefix = scope, send, prefix.encode()
         self._began = time.perf_counter()
         self._state: dict[str, Any] = scope["state"]
-        self._request_id = self._state["request_id"] = _request_id(scope)
+        self._request_id = self._state["request_id"] = _request_id(sent)
         self.status = 0
         self.patience: asyncio.Timeout | None = None
 
     async def send(self, message: Message) -> None:
-        """Once an answer has begun it may take longer: an export is long."""
+        """Once an answer without a known length has begun it may take longer: an export is long."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [
@@ -113,7 +117,7 @@ class RequestContext:
             if self._scope.get("scheme") == "https":
                 headers.append((b"strict-transport-security", b"max-age=31536000"))
             message["headers"] = headers
-            if self.patience:
+            if self.patience and not any(name == b"content-length" for name, _ in headers):
                 self.patience.reschedule(asyncio.get_running_loop().time() + LONGEST_SECONDS)
         await self._send(message)
 
@@ -157,7 +161,7 @@ def _nothing() -> None:
     """Of an answer that nobody waits for the end of."""
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(sent: Headers) -> str:
     """The caller's own if it is a UUID; anything else could be somebody's number."""
-    request_id = dict(scope["headers"]).get(b"x-request-id", b"")
+    request_id = sent.get(b"x-request-id", b"")
     return request_id.decode() if _UUID.fullmatch(request_id) else os.urandom(16).hex()

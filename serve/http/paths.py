@@ -56,3 +56,8 @@ def phone_address(phone: str) -> str | None:
 def path_of(scope: Scope) -> str:
     """The path of a request as it was asked for, percent-encoded."""
     return str((scope.get("raw_path") or quote(scope["path"]).encode()).decode("latin-1"))
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """The content of a header, in the order of the request joined by commas; empty without one."""
+    return b",".join([content for sent, content in scope["headers"] if sent == name])

@@ -101,6 +101,15 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(error, lambda *_, kind=kind, rest=rest: refused(kind, *rest))
 
 
+def answer_to(request: Request, error: Exception) -> Response:
+    """What the app's own handler of such an error answers."""
+    handlers: dict[Any, Any] = request.app.exception_handlers
+    response: Response = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)(
+        request, error
+    )
+    return response
+
+
 def problem_of(status: int, detail: str) -> Problem:
     """A Problem of the kind that status and sentence tell."""
     return problem(kind_of(status, detail), detail, _placed(status, detail))

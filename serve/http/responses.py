@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from configs.published import Language, Run
+from serve.http.paths import header
 
 # Of customers, managers, branches and runs; ingest refuses numbers that would not fit (pipeline/ingest).
 ID = r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?$"
@@ -100,13 +101,18 @@ def unless_held(request: Request, response: Response) -> Response:
         return response
     if "etag" not in response.headers and response.media_type == "application/json":
         response.headers["ETag"] = etag(bytes(response.body))
-    held = [tag.strip() for tag in request.headers.get("If-None-Match", "").split(",")]
     tag = response.headers.get("ETag")
-    if not tag or ("*" not in held and tag not in {f"W/{held_tag.removeprefix('W/')}" for held_tag in held}):
+    if not tag or not is_held(header(request.scope, b"if-none-match"), tag):
         return response
     kept = ("etag", "cache-control", "attrition-warning")
     headers = {name: response.headers[name] for name in kept if name in response.headers}
     return Response(status_code=304, headers=headers)
+
+
+def is_held(sent: bytes, tag: str) -> bool:
+    """Whether If-None-Match names the tag, weak or not, or any."""
+    held = [held_tag.strip() for held_tag in sent.decode("latin-1").split(",")] if sent else []
+    return "*" in held or tag in {f"W/{held_tag.removeprefix('W/')}" for held_tag in held}
 
 
 def etag(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""One customer of the served run, for the question that is asked most; serve/api/fast_path.py asks.
+"""One customer of the served run, for the question that is asked most; serve/api/customer_risk.py asks.
 
 It gives what ``ReadSession.customer`` gives, as it was prepared when the run was published, without a pool, a
 thread and a transaction: one statement sees one state of the store, and names the run that it saw.
