@@ -87,7 +87,7 @@ class RiskRoute(AuthorizedRoute):
 
     async def _answer(self, request: Request) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Status, headers and body, once the entry is in the access log. Raises HTTPException and others."""
-        access, scope = await self.admit(request), request.scope
+        access, scope = await self.access_of(request), request.scope
         try:
             body = await _body(access, await self._asked(request))
         except HTTPException as error:

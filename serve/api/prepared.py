@@ -20,7 +20,7 @@ from serve.api.customers import customer_fields
 from serve.http.responses import ResponseContext
 
 # Raised whenever an answer's bytes change, its texts among them: what another release prepared is not read.
-FORM = "7"
+FORM = "8"
 _RUN = Run("", "", date(2026, 1, 5), "", "CNY", 90, 0, MappingProxyType({}), MappingProxyType({}))
 _REASONS = tuple(Reason(group, "", None, 0.0, "", "") for group in GROUPS)
 _SCORE = Score("", "", "", "affluent", "mature", False, 0, 0, "low", _REASONS, 0.0, 0.0, 0.0, 0.0)

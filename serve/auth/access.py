@@ -177,7 +177,7 @@ class AuthorizedRoute(APIRoute):
         answer, check = super().get_route_handler(), self.checks()
 
         async def authorized(request: Request) -> Response:
-            access = request.state.access = await self.admit(request)
+            access = request.state.access = await self.access_of(request)
             try:
                 response = await answer(await check(request))
             except HTTPException as error:
@@ -223,7 +223,7 @@ class AuthorizedRoute(APIRoute):
         """The content of the header Authorization: ``Bearer <token>``."""
         return header(request.scope, b"authorization").decode("latin-1")
 
-    async def admit(self, request: Request) -> Access:
+    async def access_of(self, request: Request) -> Access:
         """Raises HTTPException: 401 without a good token, 403 where the role may not use the route, and 404
         for a number in clear from a caller who sees only pseudonyms.
         """
