@@ -27,7 +27,7 @@ UV     := uv==0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote policy rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-calls bench-pages bench-gates bench-alive check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote policy rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-monday bench-calls bench-pages bench-gates bench-alive check format lock picture screenshots clean
 .PHONY: quick style types
 
 help: ## this list
@@ -180,6 +180,9 @@ bench-lists: $(READY) ## money the lists keep beside three other ways, and the e
 
 bench-calls: $(READY) ## what calls keep by the truth, beside an oracle and the best seen: data/bench/calls.json  (BENCH_CALLS_ARGS)
 	$(PYTHON) -m benchmarks.calls $(BENCH_CALLS_ARGS)
+
+bench-monday: $(READY) ## the weekly run of a large bank, step by step beside floors: data/bench/monday.json  (BENCH_MONDAY_ARGS)
+	$(PYTHON) -m benchmarks.monday $(BENCH_MONDAY_ARGS)
 
 bench-gates: $(READY) ## good and planted weeks of three made-up banks before the gates: data/bench/gates.json  (BENCH_GATES_ARGS)
 	$(PYTHON) -m benchmarks.gates $(BENCH_GATES_ARGS)

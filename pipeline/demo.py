@@ -36,7 +36,7 @@ STAGES = (
     ("demo.labels", ("labels",)),
     ("demo.model", ("train",)),
     ("demo.champion", ("report", "compare")),
-    ("demo.scores", ("score", "effect")),
+    ("demo.scores", ("score", "effect", "choose")),
     ("demo.publication", ("run-gates", "win-back", "figures", "publish", "lists", "register")),
     ("demo.truth", ("truth",)),
 )

@@ -34,9 +34,10 @@ def start_logging() -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """A step that has ended, well or with an error."""
+    """A step that has ended, well or with an error; ``started_at`` by time.perf_counter()."""
 
     name: str
+    started_at: float
     seconds: float
     counts: dict[str, Any]
     ended_well: bool
@@ -118,7 +119,7 @@ def step(name: str) -> Iterator[dict[str, Any]]:
     finally:
         recorded = _recorded.get()
         if recorded is not None:
-            recorded.append(Step(name, time.perf_counter() - began, counts, ended_well))
+            recorded.append(Step(name, began, time.perf_counter() - began, counts, ended_well))
     text = " ".join(f"{key}={value}" for key, value in counts.items())
     log.info("%-9s %s seconds=%.1f", name, text, time.perf_counter() - began)
 

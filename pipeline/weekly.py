@@ -147,11 +147,14 @@ def run_gates(
 
     Before the first model its limits are learnt from the Mondays that will train it.
     """
-    with step("gates") as counts, progress_bar("features") as on_features:
+    with step("snapshots") as counts, progress_bar("features") as on_features:
         earlier = standing(context.home, tables, snapshot_date - WEEK)[-1:]
         if not promotion.compared_on(context):
             earlier = [*plan_or_datasets(context, tables, snapshot_date, on_features).mondays]
-        build_snapshots(context.settings, context.home, tables, [*earlier, snapshot_date], on_features)
+        mondays = [*earlier, snapshot_date]
+        counts["written"] = build_snapshots(context.settings, context.home, tables, mondays, on_features)
+        counts["of"] = len(mondays)
+    with step("gates") as counts:
         evaluated = evaluate_delivery(context, tables, snapshot_date, figures, waiver)
         counts["figures"] = len(evaluated.verdicts)
     return evaluated
@@ -203,7 +206,9 @@ def run_score(
     with step("effect") as counts, progress_bar("labels") as on_labels:
         effect = estimate_effect(context, tables, snapshot_date, on_labels)
         counts |= {"known": effect.figures["known"], "waiting": effect.figures["waiting"]}
-    publication, lists = choose_lists(context, tables, publication, effect)
+    with step("choose") as counts:
+        publication, lists = choose_lists(context, tables, publication, effect)
+        counts["listed"] = sum(len(call_list.listed) for call_list in lists)
     return publication, lists, with_assignments(context.settings, effect, publication, lists)
 
 
