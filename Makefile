@@ -27,7 +27,7 @@ UV     := uv==0.13.9
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote policy rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-model bench-serve bench-lists bench-monday bench-calls bench-pages bench-gates bench-alive check format lock picture screenshots clean
+.PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote policy rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-ingest bench-model bench-serve bench-lists bench-monday bench-calls bench-pages bench-gates bench-alive check format lock picture screenshots clean
 .PHONY: quick style types
 
 help: ## this list
@@ -171,6 +171,9 @@ bench: bench-features bench-model bench-serve bench-lists ## every benchmark
 
 bench-features: $(BENCH) ## the features engine beside other tools and two floors: data/bench/features.json  (BENCH_ARGS)
 	.venv-bench/bin/python -m benchmarks.features $(BENCH_ARGS)
+
+bench-ingest: $(READY) ## an ingest beside DuckDB's own COPY of the same files, sorted: data/bench/ingest.json  (BENCH_INGEST_ARGS)
+	$(PYTHON) -m benchmarks.ingest $(BENCH_INGEST_ARGS)
 
 bench-model: $(READY) ## training and scoring beside LightGBM alone: data/bench/model.json  (BENCH_MODEL_ARGS)
 	$(PYTHON) -m benchmarks.model $(BENCH_MODEL_ARGS)

@@ -70,14 +70,19 @@ def with_holders(typed: str) -> str:
     )
 
 
-def holder_rules() -> list[str]:
-    """SQL CASEs over rows of ``with_holders``: holders who cannot have shared one account."""
+def holder_rules() -> list[tuple[str, str]]:
+    """SQL: true for rows of ``with_holders`` who cannot have shared one account, each with why."""
     account = "'account_id: ''' || left(t.account_id, 40) || ''' on ' || t.valued_on || ': '"
     return [
-        f"CASE WHEN t._all > {_WHOLE} AND NOT {_IS_WHOLE} "
-        f"THEN {account} || 'the shares add up to ' || round(t._all / {_WHOLE}, 4) END",
-        f"CASE WHEN t._lowest <> t._highest THEN {account} || 'the balance is ' || t._lowest || ' and ' "
-        "|| t._highest || '; with a share it is the whole account''s' END",
+        (
+            f"t.account_id IS NOT NULL AND t._all > {_WHOLE} AND NOT {_IS_WHOLE}",
+            f"{account} || 'the shares add up to ' || round(t._all / {_WHOLE}, 4)",
+        ),
+        (
+            "t.account_id IS NOT NULL AND t._lowest <> t._highest",
+            f"{account} || 'the balance is ' || t._lowest || ' and ' || t._highest "
+            "|| '; with a share it is the whole account''s'",
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import numba
@@ -154,6 +155,7 @@ class _Spill:
     folder: Path
     held: int = 0
     files: int = field(default=0, init=False)
+    opening: Lock = field(default_factory=Lock, init=False)
 
     def keep(self, batch: pa.RecordBatch, bounds: Sequence[int]) -> Partitions:
         if self.held + batch.nbytes <= IN_MEMORY:
@@ -163,7 +165,16 @@ class _Spill:
         path = self.folder / f"{self.files}.arrow"
         self.files += 1
         write_partitions(batch, bounds, path)
-        return lambda bucket: next(read_partitions(path, range(bucket, bucket + 1)))
+        pieces: list[pa.RecordBatchFileReader] = []
+
+        def rows_of(bucket: int) -> pa.RecordBatch:
+            with self.opening:  # once: the index of a file is as long as there are buckets
+                if not pieces:
+                    pieces.append(pa.ipc.open_file(pa.OSFile(str(path))))
+                    pieces[0].get_batch(0)  # also reads its dictionaries
+            return pieces[0].get_batch(bucket)
+
+        return rows_of
 
 
 def write_partitions(batch: pa.RecordBatch, bounds: Sequence[int], path: Path) -> None:

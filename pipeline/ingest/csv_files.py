@@ -157,7 +157,10 @@ def count_lines(path: Path, escape: bytes = b"") -> int:
                     f"{path} has a line of more than {LONGEST_LINE:,} bytes below line {lines:,}. Deliver "
                     "it with one row per line."
                 )
-            if chunk.count(b"\r") != chunk.count(b"\r\n") or b'" ' in chunk or b' "' in chunk:
+            returns = chunk.count(b"\r")
+            if returns and returns != chunk.count(b"\r\n"):
+                return -1
+            if b'"' in chunk and (b'" ' in chunk or b' "' in chunk):
                 return -1
             if escape and escape in chunk:
                 return -1

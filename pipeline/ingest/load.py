@@ -37,7 +37,7 @@ from pipeline.ingest.values import NO_NOTATION, Notation, typed
 from pipeline.snapshots.spark import Cluster
 from pipeline.tables import NOTES, UNDATED
 
-BATCH_ROWS = 1_000_000
+BATCH_ROWS = 250_000  # on their way to the buckets at once; several batches are under way
 Weeks = Counter[tuple[str, date | None]]  # rows by file and the Monday of the week in which they happened
 # Each rate stands until the next, and the last for 31 days.
 DAILY = (
@@ -307,7 +307,7 @@ def write_kept(state: Ingestion, table: Table, columns: Collection[str] = ()) ->
 def write_refused(state: Ingestion, table: Table, columns: dict[str, str]) -> None:
     """Keep refused rows as they were delivered: what they refer to may come with a later delivery."""
     names = [name for name in columns if name not in ("_file", "_line")]
-    delivered = ", ".join(f"struct_extract(_given, '{name}') AS \"{name}\"" for name in names)
+    delivered = ", ".join(f"struct_extract(_given[1], '{name}') AS \"{name}\"" for name in names)
     typed = ", ".join(f'CAST(g."{name}" AS {columns[name]})' for name in names)
     rows = state.con.sql(
         f"SELECT _file, _line, {delivered} FROM checked WHERE _reason IS NOT NULL UNION ALL "

@@ -34,13 +34,12 @@ from pipeline.ingest.csv_files import KEPT, codec, is_gzip, opened_bytes, opened
 from pipeline.ingest.deliveries import FileCount
 from pipeline.ingest.history import find_standing
 from pipeline.ingest.load import Ingestion
-from pipeline.ingest.relations import contract_columns, number
+from pipeline.ingest.relations import contract_columns
 from pipeline.ingest.sources import FETCHED, Reject, files_of
 from pipeline.ingest.versions import key_hash, repeats
 
 HEADER = ("table", "file", "line", "column", "reason", "corrected_in", "raw")
 BATCH_ROWS = 10_000
-ROWS_PER_PART = 10_000_000  # rows whose keys are counted together; bounds the memory
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 RAW_ROWS = "raw_rows.parquet"  # what a delivery keeps of the rows refused so far, for the next
 
@@ -88,14 +87,10 @@ def find_repeats(state: Ingestion, table: Table) -> None:
     Conflicts and recycled numbers go into the quarantine.
     """
     con = state.con
-    parts = 1 + number(con, "SELECT count(*) FROM good") // ROWS_PER_PART
     keys = f"SELECT {key_hash(table)} AS hash FROM"
-    relations.REPEATED_KEYS.create(con)
-    for part in range(parts):
-        con.execute(
-            f"INSERT INTO repeated_keys SELECT hash FROM ({keys} good UNION ALL {keys} earlier) "
-            f"WHERE hash % {parts} = {part} GROUP BY hash HAVING count(*) > 1"
-        )
+    relations.REPEATED_KEYS.create_from(
+        con, f"SELECT hash FROM ({keys} good UNION ALL {keys} earlier) GROUP BY hash HAVING count(*) > 1"
+    )
     find_standing(state, table)
     relations.REPEATED.create_from(con, repeats(table))
     con.execute(

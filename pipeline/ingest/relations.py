@@ -36,8 +36,12 @@ class Relation:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {sql_name(self.name)} ({columns})")
 
     def create_from(self, con: duckdb.DuckDBPyConnection, query: str, contract: Iterable[str] = ()) -> None:
-        """Create the relation from a query that yields the given columns of a contract and its own."""
+        """Create the relation from a query that yields the given columns of a contract and its own.
+
+        The one before goes first, so that never both need room.
+        """
         kind, columns = "VIEW" if self.view else "TABLE", ", ".join([*contract, *self.columns])
+        con.execute(f"DROP {kind} IF EXISTS {self.name}")
         con.execute(f"CREATE OR REPLACE TEMP {kind} {self.name} AS SELECT {columns} FROM ({query})")
 
     def insert(self, con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -67,9 +71,10 @@ RATES = Relation("ref_rates", {"currency": "VARCHAR", "day": "DATE", "to_base": 
 LATEST_VALID_DATE = Relation("latest_valid_date", {"day": "DATE"})
 # One row: into how many buckets customers are divided; made by load.
 LAYOUT = Relation("layout", {"buckets": "INTEGER"})
-# One row per row of the bank's SELECT, typed; _reason is NULL where the row is good; _renumbered as
+# One row per row of the bank's SELECT, typed; _reason and _given, a list of one, are NULL where the row is
+# good, for a list that is none takes no room; _renumbered as
 # ``under_newest`` of renumbered.py says; made by load.
-CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT", "_renumbered": "TINYINT"})
+CHECKED = Relation("checked", {**PLACE, "_reason": "VARCHAR", "_given": "STRUCT[]", "_renumbered": "TINYINT"})
 # One row per row of checked that keeps the contract; made by quarantine.
 GOOD = Relation("good", {"_row": "BIGINT", **PLACE, "_renumbered": "TINYINT"}, view=True)
 # One row per row that was loaded before and has the key of a good row, its place and the day noted for it;
@@ -124,7 +129,7 @@ def computing(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect() as con:
             con.execute(
-                "SET TimeZone = 'UTC'; SET memory_limit = '2500MB'; SET preserve_insertion_order = true; "
+                "SET TimeZone = 'UTC'; SET memory_limit = '1500MB'; SET preserve_insertion_order = true; "
                 "SET enable_progress_bar = false"
             )
             con.execute("SET temp_directory = ?", [str(spill)])

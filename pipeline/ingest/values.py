@@ -199,32 +199,35 @@ def has_unclear_decimals(text: str) -> str:
     return f"strpos({text}, '.') BETWEEN 1 AND strlen({text}) - 3"
 
 
-def more_decimals(money: str, text: str) -> str:
-    """SQL CASE that says why an amount of ``t`` in thousandths of its currency is none of a table."""
+def more_decimals(money: str, text: str) -> tuple[str, str]:
+    """SQL: true for an amount of ``t`` in thousandths of its currency, and why it is none of a table."""
     currencies = ", ".join(map(sql_text, _THOUSANDTHS))
     amount = f"CAST({text} AS VARCHAR)"
     exact = f"TRY_CAST({amount} AS DECIMAL(38,3))"
     return (
-        f"CASE WHEN t.currency IN ({currencies}) AND {exact} <> round({exact}, 2) THEN '{money}: ''' "
-        f"|| left({amount}, 40) || ''' has three decimals, as ' || t.currency || ' does, but tables hold "
-        "two. Set decimal of its source, and let the SELECT round: round(CAST(… AS DECIMAL(18,3)), 2)' END"
+        f"t.currency IN ({currencies}) AND {exact} <> round({exact}, 2)",
+        f"'{money}: ''' || left({amount}, 40) || ''' has three decimals, as ' || t.currency || ' does, but "
+        "tables hold two. Set decimal of its source, and let the SELECT round: "
+        "round(CAST(… AS DECIMAL(18,3)), 2)'",
     )
 
 
-def wrong_decimals(money: str, text: str, delivered: str, notation: Notation) -> list[str]:
-    """SQL CASEs that say why an amount of ``t`` does not fit the minor units of its currency."""
+def wrong_decimals(money: str, text: str, delivered: str, notation: Notation) -> list[tuple[str, str]]:
+    """SQL: true for an amount of ``t`` that does not fit the minor units of its currency, each with why."""
     currencies = ", ".join(map(sql_text, _NO_MINOR_UNIT))
     shown = f"'{money}: ''' || left(CAST({text} AS VARCHAR), 40) || ''' has "
     cases = [
-        f"CASE WHEN t.currency IN ({currencies}) AND t.{money} <> trunc(t.{money}) "
-        f"THEN {shown}decimals, but ' || t.currency || ' has none' END"
+        (
+            f"t.currency IN ({currencies}) AND t.{money} <> trunc(t.{money})",
+            f"{shown}decimals, but ' || t.currency || ' has none'",
+        )
     ]
     if delivered == "VARCHAR" and not notation.decimal:
         thousandths = ", ".join(map(sql_text, _THOUSANDTHS))
         unclear = (
-            f"CASE WHEN {has_unclear_decimals(text)} AND t.currency NOT IN ({thousandths}) "
-            f"THEN {shown}more decimals than ' || t.currency || ': a thousand? Say in bank.toml whether "
-            'its source writes decimal = "." or ","\' END'
+            f"{has_unclear_decimals(text)} AND t.currency NOT IN ({thousandths})",
+            f"{shown}more decimals than ' || t.currency || ': a thousand? Say in bank.toml whether "
+            'its source writes decimal = "." or ","\'',
         )
         cases.insert(0, unclear)  # of yen too: 10.100 is ten thousand
     return cases

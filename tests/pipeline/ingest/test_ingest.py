@@ -21,7 +21,6 @@ from pipeline.artefacts import Home
 from pipeline.context import Context
 from pipeline.ingest import ingest as ingest_module
 from pipeline.ingest import load as loading
-from pipeline.ingest import quarantine
 from pipeline.ingest.ingest import ingest
 from pipeline.ingest.selects import load_selects
 from pipeline.tables import read_ingested
@@ -529,17 +528,6 @@ def test_the_same_rows_in_other_files_and_another_order_are_the_same_bytes(tiny)
     assert second.folder != first.folder
     assert tiny.bytes_of_tables() == before
     assert len(tiny.quarantine()) == len(refused)
-
-
-def test_keys_compared_in_parts_are_the_same_bytes(tiny, monkeypatch):
-    text, refused = lay_out(PLANTED)
-    tiny.write("txn_2.csv", text)
-    tiny.ingest()
-    before = tiny.bytes_of_tables()
-    monkeypatch.setattr(quarantine, "ROWS_PER_PART", 3)
-    monkeypatch.setattr(ingest_module, "INGEST_VERSION", 0)
-    tiny.ingest()
-    assert (tiny.bytes_of_tables(), len(tiny.quarantine())) == (before, len(refused))
 
 
 def test_one_and_two_threads_write_the_same_bytes(tiny, monkeypatch):
