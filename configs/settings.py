@@ -212,13 +212,26 @@ class Engine(Strict):
     """The place of work on buckets: threads of this process, or Spark. The bytes are the same.
 
     ``storage`` is the address through which Spark's workers reach the tables, for example s3://bucket/folder;
-    empty where they mount the data folder under the same path.
+    empty where they mount the data folder under the same path. With more than one of ``executors`` Spark's
+    tasks fit the trees together, in at most ``executor_minutes``; the model is then another, equally good.
     """
 
     kind: Literal["local", "spark"]
     workers: Annotated[int, Field(ge=1, le=1024)]
     spark_master: str = Field(min_length=1)
     storage: str
+    executors: Annotated[int, Field(ge=1, le=64)]
+    executor_minutes: Annotated[int, Field(ge=1, le=10_080)]
+
+    @model_validator(mode="after")
+    def _mounted(self) -> Self:
+        if self.executors > 1 and (self.kind != "spark" or self.storage):
+            raise ValueError(
+                f'executors = {self.executors} fit trees together only with kind = "spark" and an empty '
+                f"storage, for each reads the data folder; found kind = {self.kind!r}, storage = "
+                f"{self.storage!r}. Mount the folder on every worker, or choose executors = 1"
+            )
+        return self
 
 
 class Settings(Strict):

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from configs.errors import DataError
 from configs.settings import SILENCE, Training
 from models.boosting import Loss, Medians, Progress, Rows, Trees, medians, parameters, train_trees
+from models.machines import ALONE, Machines
 from models.matrix import Matrix, at_rows, chunks
 from models.start import Known, Start, fit_start
 from models.tree_paths import Paths, paths_of
@@ -112,6 +113,7 @@ def fit(
     training: Training,
     monotone: Sequence[int] = (),
     progress: Progress | None = None,
+    machines: Machines = ALONE,
 ) -> Fitted:
     """Boosted trees on the customer-periods of ``train``, stopped by the log loss on those of ``tune``.
 
@@ -119,8 +121,9 @@ def fit(
     is that of the corrected odds. A customer stands in many snapshots and every one weighs the same: what is
     predicted is one customer on one Monday. What the repetition costs is effective sample size, so
     ``min_data_in_leaf`` should hold several customers. ``monotone`` says for each column whether risk may
-    only rise (1) or fall (−1) with it; the period stays free. Raises DataError when a set holds only one
-    outcome, ConfigError when LightGBM does not know a parameter.
+    only rise (1) or fall (−1) with it; the period stays free. ``machines`` fit one model, each on the rows of
+    its own customers. Raises DataError when a set holds only one outcome, ConfigError when LightGBM does not
+    know a parameter.
     """
     for name, rows in (("train", train), ("tune", tune)):
         attrited = int(rows.attrited.sum())
@@ -129,7 +132,7 @@ def fit(
                 f"{name} holds {len(rows)} rows of which {attrited} attrited; both outcomes are needed. "
                 "Widen the cohort, choose a wider definition in [label], or deliver a longer history."
             )
-    params = parameters(training, training.lightgbm, "binary")
+    params = parameters(training, training.lightgbm, "binary") | dict(machines.params)
     if monotone:
         params["monotone_constraints"] = [*monotone, 0]
     kept = customer_periods(train.time_to_attrition, horizons)
@@ -140,15 +143,17 @@ def fit(
     if SILENCE in train.columns:
         known, closed = _known(train, kept, horizons), _known(tune, periods, horizons)
         start = fit_start(known, closed, len(horizons), log_kept, training.seed)
+        start = machines.gather(start)[0]
         if start:
             begun, later = start.log_odds(known), start.log_odds(closed)
     names = [*train.columns, PERIOD]
     train_set = lgb.Dataset(kept.of(train), kept.gone, init_score=begun, feature_name=names, params=params)
     tune_set = train_set.create_valid(periods.of(tune), periods.gone, init_score=later)
-    text, rounds, losses = train_trees(train_set, tune_set, params, training, _log_loss(log_kept), progress)
+    loss = _log_loss(log_kept) if machines is ALONE else machines.loss(_log_loss(log_kept))
+    text, rounds, losses = train_trees(train_set, tune_set, params, training, loss, progress)
     column_medians, fill_values = medians(train.features)
     model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept, start)
-    return Fitted(model, rounds, losses, train_set.num_data(), column_medians)
+    return Fitted(model, rounds, losses, sum(machines.gather(train_set.num_data())), column_medians)
 
 
 def _known(rows: Matrix, periods: Periods, horizons: Sequence[int]) -> Known:

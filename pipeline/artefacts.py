@@ -26,12 +26,14 @@ SHARED = (
 class Home:
     """The folder of one bank's artefacts, by default ``data/<bank>``, and the address of its store.
 
-    A replay's folder holds neither cohort nor features: they are those of the bank's, ``shared``.
+    A replay's folder holds neither cohort nor features: they are those of the bank's, ``shared``. ``part`` is
+    the place of the first bucket that is read and the number of buckets to the next: all, or an executor's.
     """
 
     root: Path
     store_elsewhere: str = ""
     shared: Path | None = None
+    part: tuple[int, int] = (0, 1)
 
     @property
     def tables(self) -> Path:
@@ -45,6 +47,11 @@ class Home:
         """The folder of one snapshot's ``cohort``, ``features`` or ``labels``."""
         root = self.shared if self.shared and kind in SHARED else self.root
         return root / kind / f"snapshot_date={snapshot_date}"
+
+    def files(self, kind: str, snapshot_date: date) -> list[Path]:
+        """The files of a partition, one per bucket, in the order of their names."""
+        first, step = self.part
+        return sorted(self.partition(kind, snapshot_date).glob("*.parquet"))[first::step]
 
     @property
     def drafts(self) -> Path:

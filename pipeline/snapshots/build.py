@@ -171,7 +171,8 @@ def read_partition(
 ) -> pd.DataFrame:
     """All rows of these Mondays, sorted by snapshot and customer; of all columns or of some."""
     with ThreadPoolExecutor(READERS) as pool:
-        parts = pool.map(lambda day: pq.read_table(home.partition(kind, day), columns=columns), snapshots)
+        files = (home.files(kind, day) for day in snapshots)
+        parts = pool.map(lambda paths: pq.read_table(paths, columns=columns, partitioning=None), files)
     frame = pa.concat_tables(parts).to_pandas(date_as_object=True)
     return frame.sort_values(["snapshot_date", "customer_id"], ignore_index=True)
 
@@ -192,7 +193,7 @@ def read_features(
     other than ``names``.
     """
     keys, blocks = list[pa.Table](), list[NDArray[np.float64]]()
-    for path in sorted(home.partition("features", day).glob("*.parquet")):
+    for path in home.files("features", day):
         table = pq.ParquetFile(path).read(use_threads=False)
         keys.append(table.select(KEY))
         table = table.drop_columns([*KEY])

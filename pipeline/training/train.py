@@ -4,7 +4,7 @@ A row holds features, what is learnt beside the trees and the outcome; all rows 
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -65,6 +65,7 @@ COMPARED = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_1
 # Customers who left, and who stayed, without whom nothing is fitted: five per estimated number are the least
 # that works (Vittinghoff and McCulloch 2007), and even a rate is one.
 FEWEST = 5
+Fit = Callable[..., Fitted]  # takes what models.hazard.fit takes
 
 
 def check_settings(settings: Settings) -> None:
@@ -135,10 +136,17 @@ def fit_mondays(
     """A bundle fitted on the partitions of the Mondays, not written; the rows of all of them."""
     learnt = load_learnt(settings, home, chosen)
     rows = load_matrix(home, chosen.mondays, learnt)
-    return replace(fit_bundle(settings, rows, chosen, as_of, progress), learnt=learnt), rows
+    fit_trees: Fit = fit
+    if settings.engine.executors > 1:
+        from pipeline.training.executors import fit_on_executors  # which loads its rows as this file does
+
+        fit_trees = partial(fit_on_executors, settings, home, chosen, learnt)
+    return replace(fit_bundle(settings, rows, chosen, as_of, progress, fit_trees), learnt=learnt), rows
 
 
-def fit_bundle(settings: Settings, rows: Matrix, chosen: Split, as_of: date, progress: Progress) -> Bundle:
+def fit_bundle(
+    settings: Settings, rows: Matrix, chosen: Split, as_of: date, progress: Progress, fit_trees: Fit = fit
+) -> Bundle:
     """A bundle fitted on ``train``, stopped and calibrated on ``tune``, evaluated on ``evaluation``.
 
     ``rows`` hold the Mondays of ``chosen`` and no others; nothing known from ``as_of`` on is used. The bundle
@@ -148,7 +156,7 @@ def fit_bundle(settings: Settings, rows: Matrix, chosen: Split, as_of: date, pro
     _check_outcomes(settings, {"train": trained, "tune": tuned, "evaluate": evaluated})
     refuse_leaks(evaluated, settings.training.max_single_auroc)
     horizons, signs = settings.label.horizons, monotone_signs(settings, rows.columns)
-    fitted = fit(trained, tuned, horizons, settings.training, signs, progress)
+    fitted = fit_trees(trained, tuned, horizons, settings.training, signs, progress)
     raw = fitted.model.raw(tuned.features)
     calibrator = fit_calibrator(raw, tuned.time_to_attrition, horizons)
     severity = fit_severity(trained, tuned, settings.training)
@@ -280,11 +288,14 @@ def load_learnt(settings: Settings, home: Home, chosen: Split) -> Learnt:
     return Learnt(peers, fit_alive(read_partition(home, "cohort", [chosen.tune[-1]]), settings.label))
 
 
-def load_matrix(home: Home, snapshots: Sequence[date], learnt: Learnt | None = None) -> Matrix:
+def load_matrix(
+    home: Home, snapshots: Sequence[date], learnt: Learnt | None = None, folder: Path | None = None
+) -> Matrix:
     """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
 
     The columns of ``learnt`` stand behind the features, as a model with it expects. ``READERS`` Mondays
-    are in memory at a time; all features together lie on disk and are read as they are needed.
+    are in memory at a time; all features together lie on disk, in ``folder`` (by default the bank's), and are
+    read as they are needed.
     """
     days, learnt = sorted(snapshots), learnt or Learnt()
     names, outcomes = feature_names(home, days[0]), list[Matrix]()
@@ -297,7 +308,7 @@ def load_matrix(home: Home, snapshots: Sequence[date], learnt: Learnt | None = N
                     outcomes.append(rows.only([]))
                     yield rows.features
 
-    on_disk = to_disk(home.root, features())
+    on_disk = to_disk(folder or home.root, features())
     return joined(outcomes, on_disk, [*names, *learnt.names])
 
 
