@@ -178,10 +178,10 @@ def in_words(result: Mapping[str, Any]) -> str:
     sizes, goal = result["sizes"], result["goal"]
     how = "extrapolated" if goal["extrapolated"] else "measured"
     heads = [f"{int(customers):,}" for customers in sizes] + [f"{goal['customers']:,} {how}", "growth"]
-    lines = [f"{'':<12}" + "".join(f"{head:>32}" for head in heads)]
+    lines = [f"{'':<12}" + "".join(f"{head:>36}" for head in heads)]
     for name, own in goal["steps"].items():
         cells = [*(one["steps"].get(name) for one in sizes.values()), own]
-        lines.append(f"{name:<12}" + "".join(f"{_in_words(cell):>32}" for cell in cells))
+        lines.append(f"{name:<12}" + "".join(f"{_in_words(cell):>36}" for cell in cells))
         lines[-1] += f"{own['exponent']!s:>8} (CPU {own['exponent_cpu']!s})"
     return "\n".join(lines)
 
