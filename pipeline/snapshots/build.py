@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -167,12 +169,17 @@ class LabelTask(PartitionTask):
 
 
 def read_partition(
-    home: Home, kind: str, snapshots: Sequence[date], columns: list[str] | None = None
+    home: Home,
+    kind: str,
+    snapshots: Sequence[date],
+    columns: list[str] | None = None,
+    rows: pc.Expression | None = None,
 ) -> pd.DataFrame:
-    """All rows of these Mondays, sorted by snapshot and customer; of all columns or of some."""
+    """All rows of these Mondays, or those that fit, by snapshot and customer; of all columns or of some."""
     with ThreadPoolExecutor(READERS) as pool:
         files = (home.files(kind, day) for day in snapshots)
-        parts = pool.map(lambda paths: pq.read_table(paths, columns=columns, partitioning=None), files)
+        read = partial(pq.read_table, columns=columns, filters=rows, partitioning=None)
+        parts = pool.map(read, files)
     frame = pa.concat_tables(parts).to_pandas(date_as_object=True)
     return frame.sort_values(["snapshot_date", "customer_id"], ignore_index=True)
 
@@ -213,8 +220,7 @@ def read_features(
 
 def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:
     """The cohort's rows of eligible customers: row for row those of the features of these Mondays."""
-    cohort = read_partition(home, "cohort", snapshots)
-    return cohort[cohort["exclusion"] == ""].reset_index(drop=True)
+    return read_partition(home, "cohort", snapshots, rows=pc.field("exclusion") == "")
 
 
 def nobody_eligible(home: Home, snapshots: Sequence[date]) -> DataError:
