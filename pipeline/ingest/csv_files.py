@@ -326,8 +326,20 @@ def _parquet_rows(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str
             "WHERE file_row_number + 1 IN (SELECT line FROM wanted)"
         ).to_arrow_reader(10_000)
         for batch in reader:
-            for row in batch.to_pylist():
+            columns = {name: _objects(column) for name, column in zip(batch.schema.names, batch, strict=True)}
+            for values in zip(*columns.values(), strict=True):
+                row = dict(zip(columns, values, strict=True))
                 yield row.pop("file_row_number"), as_json(row)
+
+
+def _objects(column: "pa.Array[Any]") -> list[Any]:
+    """The values as Python has them; as text where it has not, such as a day in the year 20000 or none."""
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        with duckdb.connect() as con:
+            con.register("given", pa.table({"value": column}))
+            return [text for (text,) in con.sql("SELECT CAST(value AS VARCHAR) FROM given").fetchall()]
 
 
 def as_json(row: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from pipeline.ingest import quarantine
@@ -75,6 +76,21 @@ def test_parquet_rows_are_json_in_the_order_of_the_file(tiny) -> None:
     assert (row["file"], row["line"], row["column"]) == ("hold_2.parquet", "2", "customer_id")
     assert row["raw"] == '{"CUST": "C9", "PROD": "P1", "DAY": "2024-03-10", "BAL": "9007199254740993.01"}'
     assert list(json.loads(row["raw"])) == ["CUST", "PROD", "DAY", "BAL"]
+
+
+def test_days_that_python_has_not_are_refused_in_their_own_words(tiny) -> None:
+    """One that never ends, and the year 20000, beside a good day."""
+    days = "infinity", "20000-01-01", "2024-03-10"
+    rows = ", ".join(f"('C1', 'P1', DATE '{day}', 1.00)" for day in days)
+    with duckdb.connect() as con:
+        con.sql(
+            f"COPY (SELECT * FROM (VALUES {rows}) AS rows(CUST, PROD, DAY, BAL)) "
+            f"TO '{tiny.raw / 'hold_2.parquet'}'"
+        )
+    tiny.ingest()
+    refused = [row for row in tiny.quarantine_rows() if row["file"] == "hold_2.parquet"]
+    assert [json.loads(row["raw"])["DAY"] for row in refused] == list(days[:2])
+    assert {row["column"] for row in refused} == {"valued_on"}
 
 
 def test_a_line_refused_for_two_tables_stands_twice_with_its_text(tiny) -> None:
