@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
+from scipy.special import expit
+from sklearn.metrics import log_loss
 
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
-from models.hazard import Fitted, fit
+from models.hazard import Fitted, customer_periods, fit
 from models.metrics import ranking
 from pipeline.artefacts import Home
 from pipeline.snapshots.build import build_outcomes, build_snapshots
@@ -127,6 +130,10 @@ def test_two_executors_fit_a_model_as_good_as_one_machine_does(bank):
     text = two.model.trees.text
     assert "[num_machines: 2]" in text
     assert "127.0.0.1" not in text
+    periods = customer_periods(tune.time_to_attrition, settings.label.horizons)
+    column = np.searchsorted(settings.label.horizons, periods.days)
+    risk = expit(two.model.raw(tune.features)[periods.row, column])
+    assert two.losses[two.rounds - 1] == pytest.approx(log_loss(periods.gone, risk), rel=1e-6)
 
 
 class Lost(ExecutorTask):
