@@ -151,6 +151,17 @@ def test_a_bank_that_counts_customers_reads_of_no_aum(page, monkeypatch):
         assert "AUM" not in page(f"/branches/B1/figures/{content}", branch_id="B1")
 
 
+def test_a_small_change_is_not_called_none_where_amounts_are_rounded(page, monkeypatch):
+    """Both ends of the bridge round to the same amount."""
+    level = {"opening_minor": 80_000_00, "closing_minor": 80_000_00}
+    periods = tuple(replace(each, bridges=(replace(WHOLE, **level),)) for each in MOVEMENT.periods)
+    flat = json.loads(json.dumps(as_object(replace(MOVEMENT, periods=periods))))
+    monkeypatch.setattr(ReadSession, "branch_figures", lambda *_: flat)
+    rounded, whole = (page("/bank/movement", role=role) for role in ("head_office", "admin"))
+    assert "AUM changed by less than amounts here are rounded to" in rounded
+    assert "AUM has not changed" in whole
+
+
 def test_head_office_sees_no_way_to_customers(page):
     text = page("/bank/movement", role="head_office")
     assert "Affluent" in text
