@@ -200,7 +200,7 @@ def load(folder: Path, key: bytes) -> Bundle:
                 Trees(content["model.txt"].decode("utf-8"), columns, fill_values),
                 tuple(calibrator["horizons"]),
                 calibrator["log_kept"],
-                Start(start["slope"], start["mean"], tuple(start["offsets"])) if start else None,
+                Start.of(start),
             ),
             Calibrator(tuple(calibrator["slopes"]), tuple(calibrator["offsets"])),
             Severity(

@@ -10,7 +10,7 @@ these rows gives the hazard, the probability of going in a period for whoever is
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import lightgbm as lgb
@@ -143,7 +143,7 @@ def fit(
     if SILENCE in train.columns:
         known, closed = _known(train, kept, horizons), _known(tune, periods, horizons)
         start = fit_start(known, closed, len(horizons), log_kept, training.seed)
-        start = machines.gather(start)[0]
+        start = Start.of(machines.gather(start and asdict(start))[0])
         if start:
             begun, later = start.log_odds(known), start.log_odds(closed)
     names = [*train.columns, PERIOD]

@@ -21,7 +21,7 @@ from models.boosting import Loss
 class Machines:
     """LightGBM's parameters of the network, and ``gather``: what every machine gives, in the machines' order.
 
-    ``gather`` returns when all have called it.
+    ``gather`` returns when all have called it; what travels is plain, as JSON has it.
     """
 
     params: Mapping[str, Any]

@@ -5,7 +5,9 @@ others. What is known beforehand they are given, and correct what is left: nothi
 process behind that probability.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,11 @@ class Start:
     slope: float
     mean: float
     offsets: tuple[float, ...]
+
+    @classmethod
+    def of(cls, written: Mapping[str, Any] | None) -> "Start | None":
+        """The line as ``asdict`` or JSON has it; None for none."""
+        return cls(written["slope"], written["mean"], tuple(written["offsets"])) if written else None
 
     def of_silence(self, silence: Numbers) -> Numbers:
         """The part of each row that the column adds in every period."""

@@ -5,11 +5,10 @@ machines. Between them travel sums per bin over LightGBM's sockets, and a loss p
 fails or is lost, Spark ends the others.
 """
 
-import pickle
+import json
 import re
 import socket
 import tempfile
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -211,9 +210,8 @@ def in_words(reason: str, number: int, addresses: Sequence[str]) -> str:
 
 
 def gather(context: "BarrierTaskContext", value: Any) -> list[Any]:
-    """What every executor gives, in their order; each waits for all."""
-    texts = context.allGather(b64encode(pickle.dumps(value)).decode())
-    return [pickle.loads(b64decode(text)) for text in texts]
+    """What every executor gives, in their order, as JSON has it; each waits for all."""
+    return [json.loads(text) for text in context.allGather(json.dumps(value))]
 
 
 def _without_addresses(fitted: Fitted) -> Any:
