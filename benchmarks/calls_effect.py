@@ -82,13 +82,13 @@ def counted(
     """A Monday whose outcome at a horizon is known, as the weekly run keeps it: those whom nobody called."""
     sums = defaultdict[Cell, list[float]](lambda: [0.0, 0.0])
     for k in np.flatnonzero(uncalled).tolist():
-        one = monday.scores[k]
-        risk = one.risk_30d if days == EARLY_DAYS else one.risk
+        score = monday.scores[k]
+        risk = score.risk_30d if days == EARLY_DAYS else score.risk
         if risk is not None:
-            reason = one.reasons[0].group if one.reasons else ""
-            cell = sums[reason, settings.bands.of(one.risk), one.lifecycle_stage]
-            cell[0] += risk
-            cell[1] += bool(left[k])
+            reason = score.reasons[0].group if score.reasons else ""
+            counts = sums[reason, settings.bands.of(score.risk), score.lifecycle_stage]
+            counts[0] += risk
+            counts[1] += bool(left[k])
     cells = tuple(CellCounts(name, expected, int(gone)) for name, (expected, gone) in sums.items())
     return Matured(monday.day, days, monday.day, {}, cells)
 

@@ -137,8 +137,9 @@ class Life:
         scores, week = self._wanted(monday, week, chances, left, gain)
         lists = choose(scores, [], self._lists, week)
         listed = self._follow(monday, lists, chances, left)
-        may_be_called = {name for name, one in self._holding.items() if not one.control_group}
-        self._uncalled.append(np.array([one.customer_id not in may_be_called for one in monday.scores]))
+        holding = self._holding.items()
+        may_be_called = {name for name, assignment in holding if not assignment.control_group}
+        self._uncalled.append(np.array([score.customer_id not in may_be_called for score in monday.scores]))
         if self._world.effects == "harm" and self._policy.learns and monday.week >= LEARNT:
             self._count_spared(monday, week, listed, now < called)
         self.lived.value[monday.week] = float((gain - self._cost)[listed].sum())

@@ -10,7 +10,7 @@ Parquet, as the made-up bank delivers them, or as CSV. Both ways take turns, eac
 
 The best of the rounds counts, by clock and by CPU (which says more where the machine has other work to do),
 and the largest memory. Every row that we loaded must stand in the copy, and the copy must have as many rows
-as came in; a difference ends the run with exit code 1.
+as were delivered; a difference ends the run with exit code 1.
 """
 
 import argparse

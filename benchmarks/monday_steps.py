@@ -23,7 +23,7 @@ GROWS = ("seconds", "cpu_s", "floor_s", "peak_mb")
 
 @dataclass(frozen=True)
 class Sample:
-    """What a process had done at ``at``, on the clock of the steps; bytes through system calls."""
+    """The work of a process up to ``at``, on the clock of the steps; bytes through system calls."""
 
     at: float
     resident_mb: float
@@ -164,7 +164,7 @@ def growth(sizes: Mapping[str, Mapping[str, Any]], goal: int) -> dict[str, Any]:
 
 
 def figures(found: Mapping[str, Mapping[str, Any]], goal: int) -> dict[str, Any]:
-    """What benchmarks/monday.py writes, of what was measured by number of customers."""
+    """The content of ``monday.json``, from the measures by number of customers."""
     sizes = {}
     for customers, one in found.items():
         beside = {"score": one["lightgbm"]["predict_s"]}

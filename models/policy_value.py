@@ -1,4 +1,4 @@
-"""What contacting some customers and not others was worth, from logged assignments."""
+"""The worth of contacting some customers and not others, from logged assignments."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 
 class PolicyValue(NamedTuple):
-    """What a policy keeps beyond contacting nobody, in the unit of its outcomes, with its 95% interval."""
+    """The gain of a policy beyond contacting nobody, in the unit of its outcomes, with its 95% interval."""
 
     kept: float
     low: float
@@ -33,7 +33,7 @@ def policy_value(gains: Floats) -> PolicyValue:
 def effects(
     listed: NDArray[np.bool_], propensity: Floats, outcome: Floats, without: Floats, kept: Floats
 ) -> Floats:
-    """What a contact kept, per assignment: noisy, but right on average (Robins, Rotnitzky and Zhao 1994).
+    """The gain of a contact, per assignment: noisy, but right on average (Robins, Rotnitzky and Zhao 1994).
 
     ``propensity`` to be listed is 1 − the share of the control group; ``outcome`` is 1 for who left, or money
     lost. Unbiased whatever was expected ``without`` a contact and to be ``kept`` by one, as the propensity is

@@ -63,7 +63,7 @@ class Totals(NamedTuple):
 
 
 class Mondays:
-    """What all ways to rank share: the Monday of each row, and the sums of a draw over each."""
+    """The Monday of each row and the sums of a draw over each Monday, which all ways to rank share."""
 
     def __init__(self, matrix: Matrix) -> None:
         _, self._begins, of_row = np.unique(matrix.snapshot_date, return_index=True, return_inverse=True)
@@ -80,7 +80,7 @@ class Mondays:
         )
 
     def bounds(self, monday: NDArray[np.int16]) -> NDArray[np.intp]:
-        """Where each Monday begins among entries that ascend by Monday, and where the last ends."""
+        """The begin of each Monday among entries that ascend by Monday, and the end of the last."""
         return np.searchsorted(monday, np.arange(len(self._begins) + 1))
 
 

@@ -100,7 +100,7 @@ NOBODY = Observed((), np.zeros(0, bool), np.zeros(0), np.zeros(0))
 
 
 class Evidence(NamedTuple):
-    """What outcomes say of θ, per assignment: Σ weight · m², Σ weight · m · (p − y) and Σ weight · m · p."""
+    """The evidence on θ, per assignment: Σ weight · m², Σ weight · m · (p − y) and Σ weight · m · p."""
 
     precision: Floats
     kept: Floats
@@ -108,7 +108,7 @@ class Evidence(NamedTuple):
 
 
 class Arms(NamedTuple):
-    """What is known, a row per cell, arm and horizon: the mean of (p − y) / m, and its precision.
+    """Outcomes, a row per cell, arm and horizon: the mean of (p − y) / m, and its precision.
 
     The mean is ``listed`` · θ − ``error`` · δ; ``place`` has the codes of the cell, ``listed`` 1 or 0.
     """

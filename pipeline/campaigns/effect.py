@@ -100,7 +100,7 @@ def campaign_figures(
     observed, share = observed_rows(compared), campaign.plan.control_share
     customers, money = differences(settings, observed, share)
     window = settings.label.timeline(campaign.sent_on or as_of)
-    in_vain = settings.label.definition == "delivered" and window.matured(as_of)  # for whom no label came
+    in_vain = settings.label.definition == "delivered" and window.matured(as_of)  # for whom there is no label
     waiting = 0 if in_vain else sum(row.attrited is None for row in compared)
     contacts = sum(not row.control_group for row in compared)
     cost = contacts * _cost_of_one(settings, campaign)

@@ -62,7 +62,7 @@ def write_buckets(
 def work_by_bucket(
     reader: pa.RecordBatchReader, folder: Path, buckets: int, work: Callable[[int, pa.Table], None]
 ) -> int:
-    """Call ``work`` with each bucket and its rows, as they came in the stream; the number of all rows.
+    """Call ``work`` with each bucket and its rows, in the order of the stream; the number of all rows.
 
     Of the stream and of memory the same holds as for ``write_buckets``; ``work`` runs on WORKERS threads.
     """

@@ -173,7 +173,7 @@ def _need_no_look(table: Table, column: Column, base_currency: str) -> str:
 
 
 def _rules_of(column: Column, delivered_type: str, notation: Notation, need_no_look: str) -> list[Rule]:
-    """What may be wrong with one column of a row; ``need_no_look`` is the SQL of texts without odd marks."""
+    """The possible faults of one column of a row; ``need_no_look`` is the SQL of texts without odd marks."""
     name, raw = column.name, f"t._raw_{column.name}"
     text = f"CAST({raw} AS VARCHAR)"
     shown = f"'{name}: ''' || regexp_replace(left({text}, 40), '{CONTROL}', '?', 'g') || ''' "

@@ -179,7 +179,8 @@ def reading(beyond: float, chance: float) -> str:
 
 
 def _reference(home: Home, bundle: Bundle, delivered: Sequence[str]) -> Reference:
-    """As kept beside the model's page, while its Mondays, the features delivered and the bounds here stay."""
+    """The figures kept beside the model's page; counted anew where Mondays, features delivered or bounds are
+    others."""
     days = [day for day in bundle.snapshots.evaluation if home.partition("features", day).exists()]
     made_by = [(home.partition("features", day) / "_made_by.json").read_text("utf-8") for day in days]
     key = fingerprint(*delivered, *map(str, (*days, BINS, CUSTOMERS)), *made_by)
@@ -197,7 +198,7 @@ def _reference(home: Home, bundle: Bundle, delivered: Sequence[str]) -> Referenc
 
 
 def _of_evaluation(home: Home, days: Sequence[date], delivered: Sequence[str]) -> dict[str, Any]:
-    """What is kept of the Mondays that evaluated a model, plain JSON; one without a feature is left out."""
+    """The figures of the Mondays that evaluated a model, plain JSON; one without a feature is left out."""
     *earlier, since = days
     names, values, managers = _monday(home, since, delivered)
     edges = [edges_of(column) for column in values.T]

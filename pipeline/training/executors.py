@@ -76,7 +76,7 @@ class ExecutorTask:
         yield replace(fitted, model=replace(fitted.model, trees=_without_addresses(fitted)))
 
     def agreement(self, home: Home) -> dict[str, str]:
-        """What must be the same on every executor, by its name."""
+        """Whatever must be the same on every executor, by its name."""
         days = (*self.chosen.train, *self.chosen.tune)
         try:
             made_by = {
@@ -111,7 +111,7 @@ def fit_on_executors(
     signs: Sequence[int],
     progress: Progress,
 ) -> Fitted:
-    """As ``models.hazard.fit``, by the engine's ``executors``; the medians are those of all of ``train``.
+    """The fit of ``models.hazard.fit``, by the engine's ``executors``; the medians are of all of ``train``.
 
     The executors take the other arguments from ``settings`` and the partitions themselves.
 
@@ -199,7 +199,7 @@ def network(addresses: Sequence[str], number: int) -> dict[str, Any]:
 
 
 def in_words(reason: str, number: int, addresses: Sequence[str]) -> str:
-    """What LightGBM says of its network, with what to do."""
+    """LightGBM's complaint about its network, with a remedy."""
     reason, at = reason.split(" at /")[0], f"executor {number} at {addresses[number]}"
     if "inding port" in reason:
         return f"{at}: another program took the port before LightGBM could ({reason}). Train again."
@@ -210,7 +210,7 @@ def in_words(reason: str, number: int, addresses: Sequence[str]) -> str:
 
 
 def gather(context: "BarrierTaskContext", value: Any) -> list[Any]:
-    """What every executor gives, in their order, as JSON has it; each waits for all."""
+    """The values of all executors, in their order, as JSON has them; each waits for all."""
     return [json.loads(text) for text in context.allGather(json.dumps(value))]
 
 

@@ -191,7 +191,7 @@ def _champions(bank: Context) -> list[str]:
 
 
 def register(bank: Context) -> None:
-    """What the audit log says and MLflow does not yet: trained models, the pages of compared ones, the alias.
+    """Registers what the audit log has and MLflow has not: models, the pages of compared ones, the alias.
 
     The last of a run, for no list waits for it. What a run did not come to, because it was killed or
     refused, the next one does.

@@ -102,7 +102,7 @@ def install(app: FastAPI) -> None:
 
 
 def answer_to(request: Request, error: Exception) -> Response:
-    """What the app's own handler of such an error answers."""
+    """The answer of the app's own handler of such an error."""
     handlers: dict[Any, Any] = request.app.exception_handlers
     response: Response = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)(
         request, error

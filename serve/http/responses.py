@@ -110,7 +110,7 @@ def unless_held(request: Request, response: Response) -> Response:
 
 
 def is_held(sent: bytes, tag: str) -> bool:
-    """Whether If-None-Match names the tag, weak or not, or any."""
+    """True where If-None-Match names the tag, weak or not, or any."""
     held = [held_tag.strip() for held_tag in sent.decode("latin-1").split(",")] if sent else []
     return "*" in held or tag in {f"W/{held_tag.removeprefix('W/')}" for held_tag in held}
 

@@ -23,8 +23,8 @@ def client(service, published):  # noqa: ARG001 (published for its rows)
         yield client
 
 
-def told(answer):
-    """What a caller can compare; the order of headers, what varies by request, and Vary say nothing."""
+def comparable(answer):
+    """The parts of an answer that say something: not the order of headers, Vary, or one request alone."""
     passing = {"x-request-id", "date", "vary", "ratelimit"}
     headers = {name: value for name, value in answer.headers.items() if name not in passing}
     return answer.status_code, answer.content, headers
@@ -58,7 +58,7 @@ def test_what_was_prepared_is_given_to_each_role_within_its_reach(ask, made):
     """In either language, and however a caller writes what it need not ask for."""
     branch = {"branch_id": "B1"}
     whole = ask()
-    assert told(ask(query="?language=en&money=number")) == told(whole)
+    assert comparable(ask(query="?language=en&money=number")) == comparable(whole)
     assert ask("c5", "branch_head", **branch).json()["customer_id"] == "c5"
     why = Wording("zh").term("excluded", "too_new")
     assert ask("c6", query="?language=zh").json()["explanation"] == why
@@ -93,21 +93,21 @@ def test_a_fault_is_answered_and_logged(service, bearer, published, monkeypatch)
 
 
 def test_what_another_release_prepared_is_not_told(ask, published, made):
-    before = told(ask())
+    before = comparable(ask())
     with published.write() as connection:
         connection.execute(update(tables.prepared_answers).values(form="older", en=b"not this"))
-    assert told(ask()) == before
+    assert comparable(ask()) == before
     assert made == ["c1"]
 
 
 def test_a_run_without_prepared_answers_is_answered_on_request(
     ask, made, publish_run, make_run, scores, lists
 ):
-    before = told(ask())
+    before = comparable(ask())
     publish_run()
-    assert told(ask()) == before
+    assert comparable(ask()) == before
     publish_run(extras=RunExtras(prepared_answers=prepared_answers(make_run(), scores, lists)))
-    assert told(ask()) == before
+    assert comparable(ask()) == before
     assert made == ["c1"]
 
 
