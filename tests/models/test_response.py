@@ -133,6 +133,14 @@ def test_a_group_of_whom_more_leave_than_predicted_is_not_taken_for_harmed(setti
     assert known.share_kept(score) == pytest.approx(0.3 * 0.5 * 1.7)
 
 
+def test_the_error_of_30_days_says_nothing_of_that_of_the_longest_horizon(settings):
+    observed = Observed([("salary", "high", "mature")], np.ones(1, bool), np.array([40.0]), np.array([80.0]))
+    found = learn(logged([], [], []), SETTING, settings, PHONE, observed).response
+    assert found.estimate(("salary", "high", "mature")).observed_to_expected == 1
+    late = learn(logged([], [], []), SETTING, settings, PHONE, replace(observed, early=np.zeros(1, bool)))
+    assert late.response.estimate(("salary", "high", "mature")).observed_to_expected > 1.5
+
+
 def test_a_risk_that_is_too_high_is_not_taken_for_calls_that_keep(settings):
     """Of 2,000 in either arm half as many left as was predicted: calls did nothing."""
     arm = [1] * 200 + [0] * 1_800

@@ -1,9 +1,10 @@
 """What the lists of a Monday rest on: the bank's own contacts, as they were known then."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from configs.call_lists import Assignment, CallList, Week
 from configs.errors import ConfigError
 from configs.published import Decision, Manager, Run, Score
 from configs.response import Response
+from pipeline.lists import call_lists
 from pipeline.lists.call_lists import (
     _with_lists,
     check_salt,
@@ -214,3 +216,23 @@ def test_a_bank_with_managers_needs_a_salt_of_its_own():
         person | {"lists": {"control_group_share": 0.0}},
     ):
         check_salt(load_settings("demo", enough))
+
+
+def test_lists_learn_from_all_that_the_effect_knows(monkeypatch):
+    """Outcomes of those whom nobody called too."""
+    store = SimpleNamespace(read=lambda: nullcontext())
+    monkeypatch.setattr(call_lists, "Store", lambda *_: nullcontext(store))
+    for name in ("reached", "contact_days"):
+        monkeypatch.setattr(call_lists, name, lambda *_: {})
+    monkeypatch.setattr(call_lists, "policies_at", lambda *_: ["settings", "learnt"])
+
+    def learning(*given):
+        raise LookupError(given)
+
+    monkeypatch.setattr(call_lists, "response_by", learning)
+    settings, effect = load_settings("demo"), SimpleNamespace(rows=("a",), matured=("b",))
+    bank = SimpleNamespace(settings=settings, home=SimpleNamespace(store=""))
+    publication = SimpleNamespace(run=SimpleNamespace(snapshot_date=MONDAY))
+    with pytest.raises(LookupError) as raised:
+        call_lists.choose_lists(bank, None, publication, effect)
+    assert raised.value.args == (("learnt", settings, ("a",), MONDAY, ("b",)),)

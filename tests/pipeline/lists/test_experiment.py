@@ -24,6 +24,7 @@ from pipeline.lists.experiment import (
     write_effect,
 )
 from pipeline.lists.responses import learnt_response, start_of
+from pipeline.monitoring.matured import CellCounts, Matured
 from serve.store import assignments
 from serve.store.store import Store
 from tests.serve.conftest import a_score, published_run
@@ -236,6 +237,19 @@ def reached_within(*arguments):
     windows = arguments[-1]
     assert all(window == (day, day + timedelta(days=97)) for day, window in windows.items())
     return {day: {"c2"} for day in windows}
+
+
+@pytest.mark.usefixtures("labels")
+def test_the_effect_learns_from_those_whom_nobody_called(settings, tmp_path, monkeypatch):
+    day, cell = MONDAY - timedelta(weeks=20), ("salary", "high", "mature")
+    matured = [Matured(day, 90, day, {}, (CellCounts(cell, 900.0, 1_800),))]
+    monkeypatch.setattr(experiment, "read_matured", lambda *_: matured)
+    effect = estimate_effect(Context(settings, tmp_path), Tables(MONDAY), MONDAY, None)
+    known = {
+        tuple(each["cell"]): each["observed_to_expected"] for each in effect.figures["response"]["cells"]
+    }
+    assert effect.matured == matured
+    assert max(known.values()) > 1.5
 
 
 def outcomes(store):

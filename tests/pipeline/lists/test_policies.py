@@ -12,6 +12,7 @@ from configs.published import Run
 from pipeline.commands.summaries import policies_in_words
 from pipeline.context import Context
 from pipeline.lists import policies
+from pipeline.monitoring.matured import CellCounts, Matured
 from serve.store.store import Store
 
 MONDAY = date(2026, 11, 16)
@@ -47,6 +48,14 @@ def logged(seed, kept, customers=4_000, mistake=1.0):
         rows.append(SimpleNamespace(**assigned, **values, attrited=attrited))
         truth[number] = money * risk * works
     return rows, truth
+
+
+def test_the_settings_rest_on_no_outcome_of_the_uncalled_either(settings):
+    day, cell = MONDAY - timedelta(weeks=20), ("salary", "high", "mature")
+    matured = [Matured(day, 90, day, {}, (CellCounts(cell, 900.0, 1_800),))]
+    by = {name: policies.response_by(name, settings, [], MONDAY, matured) for name in policies.POLICIES}
+    assert by["learnt"].estimate(cell).observed_to_expected > 1.5
+    assert by["settings"].cells == {}
 
 
 def test_what_outcomes_taught_keeps_more_where_the_settings_are_wrong(settings):

@@ -62,6 +62,7 @@ def test_what_was_prepared_is_given_to_each_role_within_its_reach(ask, made):
     assert ask("c5", "branch_head", **branch).json()["customer_id"] == "c5"
     why = Wording("zh").term("excluded", "too_new")
     assert ask("c6", query="?language=zh").json()["explanation"] == why
+    assert ask("c1", query="?language=zh").json()["reasons"] != whole.json()["reasons"]
     shown = ask("c1", "manager", manager_id="M1")
     assert (shown.content, made) == (whole.content, [])
     assert ask("c5", "manager", manager_id="M1").status_code == 404
