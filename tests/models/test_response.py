@@ -134,11 +134,18 @@ def test_a_group_of_whom_more_leave_than_predicted_is_not_taken_for_harmed(setti
 
 
 def test_the_error_of_30_days_says_nothing_of_that_of_the_longest_horizon(settings):
-    observed = Observed([("salary", "high", "mature")], np.ones(1, bool), np.array([40.0]), np.array([80.0]))
-    found = learn(logged([], [], []), SETTING, settings, PHONE, observed).response
-    assert found.estimate(("salary", "high", "mature")).observed_to_expected == 1
-    late = learn(logged([], [], []), SETTING, settings, PHONE, replace(observed, early=np.zeros(1, bool)))
-    assert late.response.estimate(("salary", "high", "mature")).observed_to_expected > 1.5
+    """Twice as many leave within 30 days; of the longest horizon half as many again, beside it or alone."""
+    cell = ("salary", "high", "mature")
+    both = Observed([cell, cell], np.array([True, False]), np.array([40.0, 5.0]), np.array([80.0, 7.5]))
+    parts = both.early, both.expected, both.observed
+    each = [Observed([cell], *(part[k : k + 1] for part in parts)) for k in (0, 1)]
+    early, late, beside = (
+        learn(logged([], [], []), SETTING, settings, PHONE, observed).response.estimate(cell)
+        for observed in (*each, both)
+    )
+    assert early.observed_to_expected == 1
+    assert beside.observed_to_expected == pytest.approx(late.observed_to_expected, abs=1e-6)
+    assert late.observed_to_expected > 1.05
 
 
 def test_a_risk_that_is_too_high_is_not_taken_for_calls_that_keep(settings):
