@@ -152,11 +152,10 @@ def recorded_feedback(access: Granted, limit: PageSize = 100, cursor: PageCursor
 def alert_precision(access: Granted) -> AlertPrecision:
     """The share of the evaluated alerts that were useful: in all, by first reason and by manager."""
     with access.at_run() as read_session:
-        connection = read_session.connection
-        overall = _shown(alert_feedback.precision(connection, "all"))
-        by_reason = alert_feedback.precision(connection, "reason")
+        overall = _shown(alert_feedback.precision(read_session, "all"))
+        by_reason = alert_feedback.precision(read_session, "reason")
         compares = access.caller.role in COMPARES
-        by_manager = alert_feedback.precision(connection, "manager") if compares else {}
+        by_manager = alert_feedback.precision(read_session, "manager") if compares else {}
     return AlertPrecision(
         **access.context(read_session.run).source,
         overall=overall[0] if overall else None,
@@ -170,7 +169,7 @@ def _shown(groups: Mapping[str, Any]) -> tuple[PrecisionSchema, ...]:
         PrecisionSchema(
             group=name,
             evaluated=group.evaluated,
-            useful=group.verdicts.get("useful", 0) if group.share else None,
+            useful=group.useful if group.share else None,
             share=group.share[0] if group.share else None,
             interval=group.share[1:] if group.share else None,
         )

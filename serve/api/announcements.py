@@ -1,6 +1,7 @@
 """Publications and roll-backs, for whoever keeps a copy of what is served and asks now and then."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from serve.http.responses import RunResponse, Schema
 from serve.store import announcements as stored
 from serve.store.announcements import Announcement, Kind
 from serve.store.read_session import GoneError
+from serve.store.rounding import Rounding
 
 router = authorized_router("runs")
 
@@ -67,21 +69,22 @@ def announcements(access: Granted, limit: PageSize = 100, cursor: PageCursor = N
         connection = read_session.connection
         if announcement_id and not stored.holds(connection, number, announcement_id):
             raise GoneError("the store was put back from a backup since this cursor was given.")
-        following = stored.after(connection, number, limit)
+        following, rounding = stored.after(connection, number, limit), read_session.rounding
     last = following[-1] if following else None
     return Announcements(
         **access.context(read_session.run).source,
-        announcements=tuple(map(_announcement, following)),
+        announcements=tuple(_announcement(each, rounding) for each in following),
         next_cursor=access.sealed(json.dumps([last.number, last.announcement_id])) if last else cursor,
     )
 
 
-def _announcement(announcement: Announcement) -> AnnouncementSchema:
+def _announcement(announcement: Announcement, rounding: Rounding) -> AnnouncementSchema:
+    counts = {name: rounding.count(getattr(announcement, name)) for name in AnnouncedCounts.model_fields}
     return AnnouncementSchema(
         id=announcement.announcement_id,
         type=announcement.kind,
         timestamp=announcement.at,
-        data=announced_run(announcement),
+        data=announced_run(replace(announcement, **counts)),
     )
 
 

@@ -1,5 +1,7 @@
 """The weekly runs of the store, the models behind them, and the health of the service."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from typing import Literal
@@ -11,7 +13,8 @@ from serve.api.requests import OpenedStore, RunId, authorized_router, exemplifie
 from serve.auth.access import Access, Granted
 from serve.http.problems import documented
 from serve.http.responses import ResponseContext, RunResponse, Schema
-from serve.store.read_session import GoneError
+from serve.store.read_session import GoneError, ReadSession
+from serve.store.rounding import Rounding
 
 NO_RUN = "The store holds no such run."
 NO_CARD = "There is no such card: none was published for this run's model."
@@ -82,7 +85,8 @@ def all_runs(access: Granted) -> Runs:
     """Every run of the store, those of earlier Mondays too."""
     with access.at_run() as read_session:
         context, runs = access.context(read_session.run), read_session.runs()
-    schemas = (_run_schema(replace(context, run=run, warning=None)) for run in runs)
+        rounding = read_session.rounding
+    schemas = (_run_schema(replace(context, run=run, warning=None), rounding) for run in runs)
     return Runs(**context.source, runs=tuple(schemas))
 
 
@@ -95,36 +99,40 @@ def latest_run(access: Granted) -> RunSchema:
 @router.get("/runs/{run_id}", responses=exemplified("one_run") | documented(e404=NO_RUN))
 def one_run(run_id: RunId, access: Granted) -> RunSchema:
     """One run, by its run_id or as ``latest``."""
-    return _run_schema(_run(access, run_id)[0])
+    with _run(access, run_id) as read_session:
+        return _run_schema(access.context(read_session.run), read_session.rounding)
 
 
 @router.get("/runs/{run_id}/model-card", responses=exemplified("model_card") | documented(e404=NO_CARD))
 def model_card(run_id: RunId, access: Granted) -> ModelCard:
     """The card of the model that scored a run: its purpose, figures, limits and owner."""
-    context, card = _run(access, run_id)
+    with _run(access, run_id) as read_session:
+        context, card = access.context(read_session.run), read_session.card()
     if card is None:
         raise HTTPException(404, NO_CARD)
     return ModelCard(**context.source, parts=dict(card))
 
 
-def _run(access: Access, run_id: str) -> tuple[ResponseContext, dict[str, tuple[str, ...]] | None]:
-    """One run and the card of its model. Raises HTTPException 404 for a run that is not there."""
+@contextmanager
+def _run(access: Access, run_id: str) -> Iterator[ReadSession]:
+    """One run, as the caller may read it. Raises HTTPException 404 for a run that is not there."""
     try:
         with access.at_run(None if run_id == "latest" else run_id) as read_session:
-            return access.context(read_session.run), read_session.card()
+            yield read_session
     except GoneError:
         raise HTTPException(404, NO_RUN) from None
 
 
-def _run_schema(context: ResponseContext) -> RunSchema:
+def _run_schema(context: ResponseContext, rounding: Rounding) -> RunSchema:
     run = context.run
+    excluded = {code: rounding.count(count) for code, count in run.excluded.items()}
     return RunSchema(
         **context.source,
         bank=run.bank,
         currency=run.base_currency,
         counts="money" if run.has_money else "customers",
-        cohort=run.cohort,
-        excluded=dict(run.excluded),
+        cohort=rounding.count(run.cohort),
+        excluded={code: count for code, count in excluded.items() if count},
         gate_overrides=run.gate_overrides,
         data_through=run.data_through,
     )

@@ -58,9 +58,11 @@ _BUT_MANAGERS: Mapping[Role, Grant] = {
     role: grant for role, grant in _FOR_ALL.items() if role is not Role.MANAGER
 }
 # By name, so that a new role does not get them by itself.
-_FIGURES = dict.fromkeys(
-    (Role.CRM, Role.MANAGER, Role.BRANCH_HEAD, Role.HEAD_OFFICE, Role.ANALYST, Role.ADMIN), _NONE
-)
+# Of the whole bank: rounded for whoever does not see all of its customers.
+_FIGURES = {
+    **dict.fromkeys((Role.CRM, Role.ANALYST, Role.ADMIN), _NONE),
+    **dict.fromkeys((Role.MANAGER, Role.BRANCH_HEAD, Role.HEAD_OFFICE), Grant(Reach.NONE, rounded=True)),
+}
 # Figures of whole branches and of the bank, in which no customer is: nothing is masked.
 _OF_BANK = {**dict.fromkeys((Role.CRM, Role.ANALYST, Role.ADMIN), _ALL), Role.HEAD_OFFICE: _ROUNDED}
 _OF_BRANCHES = {**_OF_BANK, Role.BRANCH_HEAD: _BRANCH}

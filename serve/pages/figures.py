@@ -1,16 +1,17 @@
 """The model's last runs and drift, and the effect of calls by the customers of the control group."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Connection
 
 from serve.auth.access import Granted
 from serve.auth.policy import Role
 from serve.pages.page import Page, asked_run, show_run
 from serve.store import alert_feedback, assignments
 from serve.store.alert_feedback import GroupedBy, Precision
+from serve.store.read_session import ReadSession
 
 pages = APIRouter(include_in_schema=False, route_class=Page)
 RUNS = 26  # shown, the newest; half a year of Mondays
@@ -23,7 +24,12 @@ def model_page(request: Request, access: Granted) -> Response:
     with asked_run(access, "") as session:
         runs = session.figures("outcome", RUNS)
         [(_, drift)] = session.figures("drift", 1)
-        evaluated = [{"day": run.snapshot_date} | outcome for run, outcome in reversed(runs) if outcome]
+        rounding = session.rounding
+        evaluated = [
+            {"day": run.snapshot_date} | rounding.figures(outcome)
+            for run, outcome in reversed(runs)
+            if outcome
+        ]
         [(_, calibration)] = session.figures("calibration", 1)
         if drift:
             drift = drift | {"since": date.fromisoformat(drift["since"])}
@@ -32,14 +38,14 @@ def model_page(request: Request, access: Granted) -> Response:
             request,
             "model.html",
             session,
-            runs=runs,
+            runs=[replace(run, cohort=rounding.count(run.cohort)) for run, _ in runs],
             evaluated=evaluated,
             has_money=all("observed_money_minor" in row for row in evaluated),
             drift=drift,
             calibration=calibration,
-            groups=groups,
+            groups=[rounding.figures(group) for group in groups],
             verdict=model_verdict(calibration, drift),
-            precisions=_precisions(session.connection, access.caller.role),
+            precisions=_precisions(session, access.caller.role),
         )
 
 
@@ -50,6 +56,7 @@ def effect_page(request: Request, access: Granted) -> Response:
         effect = assignments.latest_result(session.connection)
         if effect is None:
             return show_run(request, "effect.html", session, effect=None)
+        effect = session.rounding.effect(effect)
         groups = {"reason": effect["by_reason"]}
         if access.caller.role is Role.ADMIN:  # the others see no colleague's figures
             groups["manager"] = effect["by_manager"]
@@ -61,13 +68,13 @@ def effect_page(request: Request, access: Granted) -> Response:
         return show_run(request, "effect.html", session, effect=effect, **values)
 
 
-def _precisions(connection: Connection, role: Role) -> list[tuple[str, str, Precision]]:
+def _precisions(session: ReadSession, role: Role) -> list[tuple[str, str, Precision]]:
     """Kind and name of each group: all verdicts, by first reason; by manager for who may compare them."""
     kinds: tuple[GroupedBy, ...] = ("all", "reason", "manager")
     return [
         (kind, name, group)
         for kind in kinds[: None if role is Role.ADMIN else 2]
-        for name, group in alert_feedback.precision(connection, kind).items()
+        for name, group in alert_feedback.precision(session, kind).items()
     ]
 
 

@@ -5,7 +5,7 @@ per customer and run counts. Every function belongs to the caller's transaction,
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import sqrt
@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, sel
 
 from serve.store import audit, tables
 from serve.store.contacts import Author, ConflictError
+from serve.store.read_session import ReadSession
 from serve.store.scope import EVERYTHING, Scope, within_reach
 
 GroupedBy = Literal["all", "reason", "manager"]
@@ -102,35 +103,38 @@ def counts(connection: Connection) -> list[tuple[str, str, str, int]]:
 
 @dataclass(frozen=True)
 class Precision:
-    """The number of a group's alerts by their verdict.
+    """The number of a group's alerts with a verdict, and of those that were useful.
 
-    ``share`` is that of the useful ones with its 95% interval, None for fewer than ``LEAST`` alerts; an alert
-    that nobody evaluated is in no figure.
+    ``right`` are the useful ones and those of what the manager knew already. ``share`` is that of the useful
+    ones with its 95% interval, None for fewer than ``LEAST`` alerts.
     """
 
-    verdicts: Mapping[str, int]
-
-    @property
-    def evaluated(self) -> int:
-        return sum(self.verdicts.values())
-
-    @property
-    def right(self) -> int:
-        """The useful ones, and those of what the manager knew already."""
-        return self.verdicts.get("useful", 0) + self.verdicts.get("already_known", 0)
+    evaluated: int
+    useful: int
+    right: int
 
     @property
     def share(self) -> tuple[float, float, float] | None:
-        return wilson(self.verdicts.get("useful", 0), self.evaluated) if self.evaluated >= LEAST else None
+        return wilson(self.useful, self.evaluated) if self.evaluated >= LEAST else None
 
 
-def precision(connection: Connection, by: GroupedBy) -> dict[str, Precision]:
-    """The verdicts on alerts by group, the most evaluated first; one group of all is named ``all``."""
+def precision(session: ReadSession, by: GroupedBy) -> dict[str, Precision]:
+    """The verdicts on alerts by group, the most evaluated first; one group of all is named ``all``.
+
+    As the session's reader sees them: exact, or rounded and without groups of too few.
+    """
     groups: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for reason_group, manager_id, feedback, alerts in counts(connection):
+    for reason_group, manager_id, feedback, alerts in counts(session.connection):
         groups[{"reason": reason_group, "manager": manager_id}.get(by, "all")][feedback] += alerts
-    order = sorted(groups, key=lambda name: (-groups[name].total(), name))
-    return {name: Precision(groups[name]) for name in order}
+    count = session.rounding.count
+    precisions = {
+        name: Precision(
+            count(group.total()), count(group["useful"]), count(group["useful"] + group["already_known"])
+        )
+        for name, group in groups.items()
+    }
+    order = sorted(precisions, key=lambda name: (-precisions[name].evaluated, name))
+    return {name: precisions[name] for name in order if precisions[name].evaluated}
 
 
 def wilson(successes: int, cases: int) -> tuple[float, float, float]:

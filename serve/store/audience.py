@@ -14,6 +14,8 @@ from serve.store import tables
 from serve.store.read_session import LONGEST, ReadSession, same_customer
 
 PROFILES = 10_000  # of customers whose gaps and maturities are looked at for one preview; a second or so
+# Names of a rule by which somebody may know a customer, by column.
+KNOWN_BY = {"segments": "segment", "tiers": "tier", "stages": "lifecycle_stage", "branches": "branch_id"}
 LEAD = 7  # days, of a run that was published without the terms of its lists
 
 
@@ -40,13 +42,16 @@ class AudienceRow:
 
 def preview(session: ReadSession, plan: Plan) -> Preview:
     """Counts whom a plan would reach if it were sent now, as far as a store that knows no salt can say."""
-    fitting = _fitting(session, plan.rule).order_by(None).subquery()
+    rule = _of_many(session, plan.rule)
+    if rule is None:
+        return Preview(0, {}, 0, 0, 0, 0, True)
+    fitting = _fitting(session, rule).order_by(None).subquery()
     exact, by_why = True, Counter[str | None]()
-    if plan.rule.of_profiles:
+    if rule.of_profiles:
         count = session.connection.scalar(select(func.count()).select_from(fitting)) or 0
         exact = count <= PROFILES
-    if plan.rule.of_profiles and exact:
-        rows = list(audience(session, plan.rule))
+    if rule.of_profiles and exact:
+        rows = list(audience(session, rule))
         by_why = Counter(row.why for row in rows)
         free = [row for row in rows if row.why is None]
         homes = len({row.household_id or f"\0{row.customer_id}" for row in free})
@@ -79,6 +84,53 @@ def preview(session: ReadSession, plan: Plan) -> Preview:
     if contacts == plan.size and homes > contacts + control:
         left_out["beyond_size"] = homes - contacts - control
     return Preview(rounding.count(fits), left_out, homes, contacts, control, money, exact)
+
+
+def _of_many(session: ReadSession, rule: AudienceRule) -> AudienceRule | None:
+    """The rule without names of too few customers to be counted for this reader; None where nobody is left.
+
+    Added to names at whose count rounding moves, one customer's branch or tier would show by a step whether
+    the customer meets the other conditions. So a name counts with ``least`` customers who have the rule's
+    other names too, and names leave out ``least`` customers or nobody. It decides by what customers
+    are known by, never by what the rule asks of them.
+    """
+    least = session.rounding.least
+    names = {column: set(getattr(rule, field)) for field, column in KNOWN_BY.items() if getattr(rule, field)}
+    if least <= 1 or not names:
+        return rule
+    scores = tables.scores
+    columns = [scores.c[column] for column in names]
+    counted = select(func.count(), *columns).where(
+        scores.c.run_version == session.run_version, session.scope.of(scores)
+    )
+    cells = [
+        (count, dict(zip(names, cell, strict=True)))
+        for count, *cell in session.connection.execute(counted.group_by(*columns))
+    ]
+
+    def by_name(of: str) -> Counter[str | None]:
+        """Customers by one column, of those who have a name of every other."""
+        counts = Counter[str | None]()
+        for count, cell in cells:
+            if all(cell[other] in names[other] for other in names if other != of):
+                counts[cell[of]] += count
+        return counts
+
+    def left_out(of: str) -> int:
+        return sum(count for name, count in by_name(of).items() if name not in names[of])
+
+    while needless := [of for of in names if left_out(of) < least]:
+        del names[needless[0]]
+    while small := [(of, name) for of in names for name in names[of] if by_name(of)[name] < least]:
+        for of, name in small:
+            names[of].discard(name)
+        if not all(names.values()):
+            return None
+    kept = {
+        field: tuple(n for n in getattr(rule, field) if n in names.get(column, ()))
+        for field, column in KNOWN_BY.items()
+    }
+    return rule.model_copy(update=kept)
 
 
 def audience(session: ReadSession, rule: AudienceRule) -> Iterator[AudienceRow]:

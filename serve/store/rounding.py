@@ -6,7 +6,7 @@ from totals or a table is asked for twice; nothing is drawn at random, so that a
 makes up may ask for few amounts alone: between two of them nobody's amount is found.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import floor, isfinite, log10
 from typing import Any
@@ -17,10 +17,20 @@ LEAST = 10  # customers, of a run that was published without the terms of its li
 DAYS = 30  # between the terms that such a reader may ask for
 # Whole numbers of figures that count no customers.
 _NO_COUNTS = frozenset(
-    {"weeks", "quarters", "classes", "longest_days", "least_customers", "capacity", "managers", "overloaded",
-     "in_range", "of", "degrees", "suggested", "mapped"}
+    {"weeks", "quarters", "days", "least_customers", "capacity", "managers", "overloaded", "in_range", "of",
+     "degrees", "suggested", "mapped"}
 )  # fmt: skip
 _CUSTOMERS = ("dropped", "customers", "closing_customers", "known")  # whose money stands beside them
+_HOLDERS = ("care", "total")  # of load: objects whose customers are those of the figures beside them
+_OF_ALL = frozenset(
+    {"products", "classes", "longest_days"}
+)  # sums and extremes of customers, no counts of them
+# Shares of customers, by a key that stands beside them and the key of those whose share it is.
+_SHARES = {
+    ("attrited", "customers"): ("share", "low", "high", "observed_rate"),
+    ("respondents", "cohort"): ("share",),
+    ("respondents", "respondents"): ("left_of_low", "left_of_high"),
+}
 
 _COUNTS_OF_EFFECT = ("contacts", "control", "lasting_control", "known", "waiting")
 _ARMS = ("listed", "control_group")
@@ -67,7 +77,7 @@ class Rounding:
         """The effect of a campaign (pipeline/campaigns/effect.py); without figures where an arm is small."""
         if self.least <= 1:
             return dict(effect)
-        rounded: dict[str, float] = {
+        rounded: dict[str, Any] = {
             name: self.count(effect[name]) for name in _COUNTS_OF_EFFECT if name in effect
         }
         customers, cost = effect.get("customers"), effect.get("cost")
@@ -78,20 +88,64 @@ class Rounding:
                 name: None for name in ("customers", "money", "net", "contamination") if name in effect
             }
             return {**effect, **rounded, **unknown, "state": "collecting"}
-        both = {name: self._compared(effect[name]) for name in ("customers", "money") if effect.get(name)}
-        return {**effect, **rounded, **both, "contamination": None}
+        both = {
+            name: self._compared(effect[name], step)
+            for name, step in (("customers", self.share), ("money", self.amount))
+            if effect.get(name)
+        }
+        groups = {
+            name: {
+                group: self._compared(compared, self.share)
+                for group, compared in effect[name].items()
+                if compared and min(compared[arm]["assignments"] for arm in _ARMS) >= self.least
+            }
+            for name in ("by_reason", "by_manager")
+            if name in effect
+        }
+        if effect.get("net"):
+            rounded["net"] = [self.amount(bound, effect["contacts"]) for bound in effect["net"]]
+        return {**effect, **rounded, **both, **groups, "contamination": None}
 
-    def _compared(self, figures: Mapping[str, Any]) -> dict[str, Any]:
-        arms = {arm: self.figures(figures[arm], figures[arm]["assignments"]) for arm in _ARMS}
-        return {**figures, **arms}
+    def _compared(self, compared: Mapping[str, Any], step: Callable[[float, float], float]) -> dict[str, Any]:
+        """The arms, with shares in steps, and differences that do not say of how many exactly."""
+        counts = {arm: compared[arm]["assignments"] for arm in _ARMS}
+        rounded: dict[str, Any] = {
+            arm: {"assignments": self.count(count), "left": step(compared[arm]["left"], count)}
+            for arm, count in counts.items()
+        }
+        for name in ("difference", "called"):
+            if compared.get(name):
+                rounded[name] = [round(bound, 3) for bound in compared[name]]
+        if "kept" in compared:
+            rounded["kept"] = [self.amount(bound, counts["listed"]) for bound in compared["kept"]]
+        return {**compared, **rounded}
+
+    def share(self, share: float, customers: float) -> float:
+        """A share of so many customers, in steps of ``least`` of them.
+
+        >>> Rounding(10).share(0.125, 40), Rounding(10).share(0.3, 40), Rounding(10).share(0.125, 400)
+        (0.0, 0.25, 0.125)
+        """
+        if self.least <= 1:
+            return share
+        whole = self.count(customers)
+        return self.count(share * whole) / whole if whole else 0.0
 
     def figures(self, content: Mapping[str, Any], customers: Any = None) -> dict[str, Any]:
         """A content of configs/branch_figures, or a part of it that stands beside so many ``customers``."""
         if self.least <= 1:
             return dict(content)
+        shares = {
+            name: content[whole]
+            for (part, whole), names in _SHARES.items() if part in content and whole in content
+            for name in names if content.get(name) is not None
+        }  # fmt: skip
+        kept = _NO_COUNTS | ({"classes"} if "attrited" in content else set())
         return {
             name: value
-            if name in _NO_COUNTS
+            if name in kept
+            else self.share(value, shares[name])
+            if name in shares
             else self._rounded(name, value, _customers_of(content, name, customers))
             for name, value in content.items()
         }
@@ -106,7 +160,7 @@ class Rounding:
             return [self._rounded(name, *pair) for pair in zip(value, counts, strict=True)]
         if isinstance(value, bool) or not isinstance(value, int | float):
             return value
-        if name.endswith(MONEY):
+        if name.endswith(MONEY) or name in _OF_ALL:
             return self.amount(value, customers or 0)
         if isinstance(value, int) or name.startswith("customers"):
             return self.count(value)
@@ -116,7 +170,10 @@ class Rounding:
 def _customers_of(content: Mapping[str, Any], name: str, customers: Any) -> Any:
     """The customers whom a figure is of: those of its own name, else of its object, else of what holds it."""
     stem = f"{name.removesuffix(MONEY)}_customers"
-    return next((content[key] for key in (stem, *_CUSTOMERS) if key in content), customers)
+    held = next((content[key] for key in _HOLDERS if isinstance(content.get(key), Mapping)), content)
+    return next(
+        (part[key] for part in (content, held) for key in (stem, *_CUSTOMERS) if key in part), customers
+    )
 
 
 def is_rounded(amount: float) -> bool:

@@ -1,15 +1,22 @@
 """Attacks on small counts: whoever sees no customer finds nobody's money, by whatever rule."""
 
 import re
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import delete
 
+from configs.campaigns import Plan
 from configs.published import RunExtras
 from serve.store import tables
+from serve.store.alert_feedback import AlertFeedback, record
+from serve.store.audience import preview
+from serve.store.contacts import Author
 from serve.store.rounding import Rounding, is_rounded
+from serve.store.scope import Reach, Scope
 
+RECORDED = datetime(2026, 11, 17, 9, tzinfo=UTC)
 AUM, AT_RISK, SIZE = 1_234_567, 187_654, 10
 PLAN = {"title": "Who is it", "size": 100, "channel": "phone",
         "starts_on": "2026-11-23", "ends_on": "2026-12-21", "control_share": 0.2}  # fmt: skip
@@ -133,7 +140,86 @@ def test_an_effect_on_few_customers_has_no_figures():
     few = Rounding(10).effect(effect)
     assert (few["state"], few["customers"], few["contacts"], few["cost"]) == ("collecting", None, 40, 4_000.0)
     many = Rounding(10).effect(effect | {"customers": customers | {"control_group": arm}})
-    assert (many["state"], many["customers"]["listed"]) == ("shown", {"assignments": 40, "left": 0.1})
+    assert (many["state"], many["customers"]["listed"]) == ("shown", {"assignments": 40, "left": 0.0})
+    bank = {"known": 83, "by_reason": {"salary": customers, "outflow": customers | {"control_group": arm}}}
+    whole = Rounding(10).effect(effect | bank | {"customers": bank["by_reason"]["outflow"] | {"kept": [4.1]}})
+    assert (whole["known"], [*whole["by_reason"]], whole["customers"]["kept"]) == (80, ["outflow"], [4.0])
+
+
+@pytest.mark.parametrize("named", [("branches", "B1", "B2"), ("tiers", "affluent", "wealth")])
+def test_one_customer_added_to_others_moves_no_count(
+    store, make_score, make_run, make_lists, exclusions, named
+):
+    """Of high risk are 14 without the customer who is alone in B2 and wealthy, and 15 with: there rounding
+    moves."""
+    rest = [make_score(f"r{k:02}", risk_band="high" if k < 14 else "low") for k in range(16)]
+    alone = make_score("alone", branch_id="B2", manager_id="M9", tier="wealth")
+    store.publish(make_run(cohort=17), (*rest, alone), exclusions, make_lists((*rest, alone)), RunExtras())
+    field, others, one = named
+
+    def fits(scope, *names):
+        rule = {"risk_bands": ["high"]} | ({field: names} if names else {})
+        with store.at_run(None, scope) as session:
+            return preview(session, Plan.model_validate(PLAN | {"rule": rule})).fits
+
+    exact, rounded = Scope(Reach.ALL), Scope(Reach.ALL, rounded=True)
+    assert [fits(exact, others), fits(exact, others, one), fits(exact, one)] == [14, 15, 1]
+    assert fits(rounded, others) == fits(rounded, others, one) == fits(rounded)
+    assert fits(rounded, one) == 0
+
+
+@pytest.mark.parametrize("role", ["head_office", "manager", "branch_head"])
+def test_figures_of_the_whole_bank_are_rounded_for_who_does_not_see_it(client, bearer, published, role):
+    author = Author("M1", b"k" * 32)
+    with published.write() as connection:
+        for key in range(13):
+            verdict = AlertFeedback(
+                f"k{key}", f"r{key}", "M1", "run-1", "outflow" if key else "salary", "useful", RECORDED
+            )
+            record(connection, verdict, author)
+    seen = bearer(role, manager_id="M1", branch_id="B1")
+
+    def answers(headers):
+        answer = client.get("/v1/alert-feedback/precision", headers=headers).json()
+        run = client.get("/v1/runs/latest", headers=headers).json()
+        announced = client.get("/v1/publications", headers=headers).json()["announcements"][0]["data"]
+        by_reason = [(row["group"], row["useful"]) for row in answer["by_reason"]]
+        counts = [announced["counts"][name] for name in ("scored", "excluded")]
+        return answer["overall"]["evaluated"], by_reason, run["excluded"], counts
+
+    assert answers(bearer("crm")) == (13, [("outflow", 12), ("salary", None)], {"too_new": 1}, [10, 1])
+    assert answers(seen) == (10, [("outflow", 10)], {}, [10, 0])
+    page = client.get("/model", headers=seen).text
+    assert "Counts are rounded to 10 customers" in page
+    assert (
+        page.split('id="precision"')[1].split("</section>")[0].count("<tr>") == 3
+    )  # the heading, all, outflow
+
+
+def test_calibration_outcomes_and_load_of_few_customers_are_rounded():
+    rounding = Rounding(10)
+    horizon = {"days": 30, "customers": 37, "predicted": 2.6, "observed": 1, "evidence": 1.25}
+    group = rounding.figures({"kind": "tier", "name": "wealth", "needed": 240.0, "horizons": [horizon]})
+    assert group["horizons"] == [
+        {"days": 30, "customers": 40, "predicted": 3.0, "observed": 0, "evidence": 1.0}
+    ]
+    few = rounding.figures({"horizons": [horizon | {"customers": 1}]})["horizons"]
+    assert few == [{"days": 30, "customers": 0, "predicted": 0.0, "observed": 0, "evidence": 0.0}]
+    week = {"customers": 380, "attrited": 19, "observed_rate": 0.05, "listed": 48, "listed_attrited": 6}
+    assert rounding.figures(week) == {"customers": 380, "attrited": 20, "observed_rate": 20 / 380,
+                                      "listed": 50, "listed_attrited": 0}  # fmt: skip
+    care = {"customers": 1, "calls": 1 / 13, "longest_days": 40, "asked": 1, "overdue": 1}
+    manager = {"care": care, "calls": 1 / 13, "capacity": 20, "over_capacity": 0.0, "outcomes": None}
+    assert rounding.figures(manager) == {"care": dict.fromkeys(care, 0), "calls": 0, "capacity": 20,
+                                         "over_capacity": 0, "outcomes": None}  # fmt: skip
+    cell = rounding.figures({"cell": "B9", "customers": 2, "products": 13, "classes": 9})
+    assert cell == {"cell": "B9", "customers": 0, "products": 0, "classes": 0}
+    depth = {"classes": 5, "customers": 37, "attrited": 1, "share": 1 / 37, "low": 0.005, "high": 0.14}
+    assert rounding.figures(depth) == {"classes": 5, "customers": 40, "attrited": 0} | dict.fromkeys(
+        ("share", "low", "high"), 0.0
+    )
+    answers = rounding.figures({"cohort": 400, "respondents": 93, "share": 93 / 400, "left_of_low": 1 / 31})
+    assert answers == {"cohort": 400, "respondents": 90, "share": 90 / 400, "left_of_low": 0.0}
 
 
 def test_amounts_to_ask_for_lie_far_apart():
