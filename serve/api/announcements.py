@@ -1,7 +1,6 @@
 """Publications and roll-backs, for whoever keeps a copy of what is served and asks now and then."""
 
 import json
-from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -13,7 +12,7 @@ from serve.http.responses import RunResponse, Schema
 from serve.store import announcements as stored
 from serve.store.announcements import Announcement, Kind
 from serve.store.read_session import GoneError
-from serve.store.rounding import Rounding
+from serve.store.rounding import EXACT, Rounding
 
 router = authorized_router("runs")
 
@@ -79,22 +78,23 @@ def announcements(access: Granted, limit: PageSize = 100, cursor: PageCursor = N
 
 
 def _announcement(announcement: Announcement, rounding: Rounding) -> AnnouncementSchema:
-    counts = {name: rounding.count(getattr(announcement, name)) for name in AnnouncedCounts.model_fields}
     return AnnouncementSchema(
         id=announcement.announcement_id,
         type=announcement.kind,
         timestamp=announcement.at,
-        data=announced_run(replace(announcement, **counts)),
+        data=announced_run(announcement, rounding),
     )
 
 
-def announced_run(announcement: Announcement) -> AnnouncedRun:
+def announced_run(announcement: Announcement, rounding: Rounding = EXACT) -> AnnouncedRun:
     fields = vars(announcement)
     return AnnouncedRun(
         **{name: fields[name] for name in ("bank", "run_id", "model_id", "served", "republished")},
         snapshot_date=str(announcement.snapshot_date),
         before=announcement.before_run_id,
-        counts=AnnouncedCounts(**{name: fields[name] for name in AnnouncedCounts.model_fields}),
+        counts=AnnouncedCounts(
+            **{name: rounding.count(fields[name]) for name in AnnouncedCounts.model_fields}
+        ),
         changes=_changes(announcement),
     )
 

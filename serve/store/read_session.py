@@ -15,7 +15,7 @@ from configs.errors import DataError, did_you_mean
 from configs.published import Decision, Exclusion, Manager, Profile, Run, Score
 from serve.store import rows, tables
 from serve.store.database import PUBLISH_ONE
-from serve.store.rounding import LEAST, Rounding
+from serve.store.rounding import EXACT, LEAST, Rounding
 from serve.store.rows import unpacked
 from serve.store.scope import EVERYTHING, Reach, Scope
 
@@ -199,7 +199,7 @@ class ReadSession:
     @cached_property
     def rounding(self) -> Rounding:
         """The rounding of counts and sums of customers for this reader."""
-        return self.rounded() if self.scope.rounded else Rounding(1)
+        return self.rounded() if self.scope.rounded else EXACT
 
     def rounded(self) -> Rounding:
         """The rounding of counts and sums of customers whom a reader does not see."""

@@ -167,6 +167,9 @@ class Rounding:
         return value if customers is None else self.amount(value, customers)
 
 
+EXACT = Rounding(1)
+
+
 def _customers_of(content: Mapping[str, Any], name: str, customers: Any) -> Any:
     """The customers whom a figure is of: those of its own name, else of its object, else of what holds it."""
     stem = f"{name.removesuffix(MONEY)}_customers"
