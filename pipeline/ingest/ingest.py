@@ -238,7 +238,7 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
         is_beyond = False
     if is_beyond or (total.loaded == 0 and is_needed(table, settings)):
         remedy = "Have the file corrected"
-        if f"(computed by {table.name}.sql)" in reason:
+        if f"(computed by {table.name}.sql)" in reason or " has three decimals, as " in reason:
             remedy = f"Correct {where}/{table.name}.sql, or have the file corrected"
         if " has no rate on " in reason:
             remedy = (

@@ -424,6 +424,8 @@ def test_thousandths_of_a_currency_are_refused_with_the_way_to_round_them(tiny: 
         "and let the SELECT round: round(CAST(… AS DECIMAL(18,3)), 2)",
         "amount: 'x' is not a number of at most 16 digits and 2 decimals",
     ]
+    with pytest.raises(DataError, match=r"three decimals.* Correct configs/banks/tiny/transactions\.sql"):
+        tiny.ingest(rows_gone="again", quarantine_limit=0.3)
     tiny.declare('txn = { files = "txn_*.csv" }', 'txn = { files = "txn_*.csv", decimal = "." }')
     select = (tiny.folder / "transactions.sql").read_text("utf-8")
     tiny.select("transactions", select.replace("AMT AS", "round(TRY_CAST(AMT AS DECIMAL(18,3)), 2) AS"))
