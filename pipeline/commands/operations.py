@@ -168,9 +168,10 @@ def weekly(
         log.info("weekly    as_of=%s", as_of)
     with writing("weekly", bank, data, as_of) as context:
         publication, lists = run_weekly(context, raw, as_of, waiver, rows_gone)
-        typer.echo(lists_in_words(context, publication, lists, terminal_wording()))
+        summary = lists_in_words(context, publication, lists, terminal_wording())
         announcements.send_after_run(context)
         send_after_run(context, load_mail_server, as_of)
+    typer.echo(summary)  # the last: whoever reads it may be gone
 
 
 @app.command("backfill")
@@ -224,8 +225,8 @@ def rollback_run(bank: BankOption = "demo", data: DataOption = DATA) -> None:
     with writing("rollback-run", bank, data) as context:
         with Store(context.home.store) as store:
             run = store.rollback(context.clock())
-        typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
         announcements.send_after_run(context)
+    typer.echo(f"serves {run.run_id} of Monday {run.snapshot_date}")
 
 
 @store_verbs.command()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from datetime import date, datetime, timedelta
+from errno import EPIPE
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,28 @@ def test_back_one_run_and_not_beyond_the_first(address, tmp_path):
     assert served(address) == ("run-1", 0.1)
     with pytest.raises(DataError, match="no run before run-1"):
         output_of("rollback-run", "--data", tmp_path)
+
+
+@pytest.mark.usefixtures("address")
+@pytest.mark.parametrize("command", ["weekly", "rollback-run"])
+def test_whoever_reads_the_last_words_may_be_gone(tmp_path, monkeypatch, command):
+    """As with `| head`: the run is published or taken back, so notices go out and the command ended well."""
+    sent = []
+
+    def gone(_):
+        raise BrokenPipeError(EPIPE, "the reader is gone")
+
+    monkeypatch.setattr("pipeline.weekly.run_weekly", lambda *_: (None, ()))
+    monkeypatch.setattr("pipeline.commands.summaries.lists_in_words", lambda *_: "published")
+    monkeypatch.setattr("pipeline.outward.announcements.send_after_run", lambda *_: sent.append("webhook"))
+    monkeypatch.setattr("pipeline.lists.mail.send_after_run", lambda *_: sent.append("mail"))
+    more = ("--raw", tmp_path, "--as-of", "2026-11-30") if command == "weekly" else ()
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.commands.operations.typer.echo", gone)
+        with pytest.raises(SystemExit):
+            output_of(command, "--data", tmp_path, *more)
+    assert sent == (["webhook", "mail"] if command == "weekly" else ["webhook"])
+    assert commands_shown(tmp_path)[0] == (command, 0)
 
 
 def test_backup_and_restore(address, tmp_path):
