@@ -92,9 +92,9 @@ def _means(
 ) -> dict[str, Means]:
     code, members = pd.factorize(names, sort=True)  # −1 where a customer is in no group
     inside = code >= 0
-    shape = (len(members), len(overall))
-    total, count = np.zeros(shape), np.zeros(shape)
-    np.add.at(total, code[inside], sums[inside])
-    np.add.at(count, code[inside], known[inside])
+    total, count = (
+        np.stack([np.bincount(code[inside], column, len(members)) for column in values[inside].T], axis=1)
+        for values in (sums, known)
+    )
     means = (total + FEW * overall) / (count + FEW)
     return {str(name): tuple(row) for name, row in zip(members, means.tolist(), strict=True)}

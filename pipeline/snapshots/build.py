@@ -180,8 +180,8 @@ def read_partition(
         files = (home.files(kind, day) for day in snapshots)
         read = partial(pq.read_table, columns=columns, filters=rows, partitioning=None)
         parts = pool.map(read, files)
-    frame = pa.concat_tables(parts).to_pandas(date_as_object=True)
-    return frame.sort_values(["snapshot_date", "customer_id"], ignore_index=True)
+    table = pa.concat_tables(parts).sort_by([("snapshot_date", "ascending"), ("customer_id", "ascending")])
+    return table.to_pandas(date_as_object=True)
 
 
 def feature_names(home: Home, day: date) -> list[str]:
@@ -205,10 +205,8 @@ def read_features(
         keys.append(table.select(KEY))
         table = table.drop_columns([*KEY])
         check_contract([(field.name, field.type.to_pandas_dtype()) for field in table.schema], names)
-        block = np.empty((len(table), len(names)))
-        for place, column in enumerate(table.columns):
-            block[:, place] = column.to_numpy()
-        blocks.append(block)
+        rows = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
+        blocks.append(rows[0].to_tensor(null_to_nan=True).to_numpy())
     key = pa.concat_tables(keys).to_pandas(date_as_object=True)
     order = key["customer_id"].argsort().to_numpy()
     ends = np.cumsum([len(block) for block in blocks])
@@ -218,9 +216,9 @@ def read_features(
     return key.take(order).reset_index(drop=True), values
 
 
-def read_eligible(home: Home, snapshots: Sequence[date]) -> pd.DataFrame:
+def read_eligible(home: Home, snapshots: Sequence[date], columns: list[str] | None = None) -> pd.DataFrame:
     """The cohort's rows of eligible customers: row for row those of the features of these Mondays."""
-    return read_partition(home, "cohort", snapshots, rows=pc.field("exclusion") == "")
+    return read_partition(home, "cohort", snapshots, columns, pc.field("exclusion") == "")
 
 
 def nobody_eligible(home: Home, snapshots: Sequence[date]) -> DataError:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from configs.dates import mondays
 from configs.errors import ConfigError, DataError, did_you_mean
-from configs.settings import Settings
+from configs.settings import PEER_GROUPS, Settings
 from features.build import catalogue, first_monday
 from features.catalogue.entries import Entry, peer_entries, silence_entry
 from features.tier_rule import place
@@ -29,7 +29,7 @@ from models.boosting import Progress, parameters
 from models.bundle import Bundle, Predicted, present_aum, settings_of, write
 from models.hazard import Fitted, fit, fit_calibrator
 from models.learnt import Learnt
-from models.matrix import KEY, Matrix, check_finite, joined
+from models.matrix import KEY, OUTCOME, Matrix, check_finite
 from models.metrics import (
     by_snapshot,
     chance_auroc,
@@ -65,6 +65,7 @@ COMPARED = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_1
 # Customers who left, and who stayed, without whom nothing is fitted: five per estimated number are the least
 # that works (Vittinghoff and McCulloch 2007), and even a rate is one.
 FEWEST = 5
+LEARNT_FROM = [*KEY, *PEER_GROUPS.values(), "booking_days", "days_since_first", "days_since_last"]
 Fit = Callable[..., Fitted]  # takes what models.hazard.fit takes
 
 
@@ -279,7 +280,7 @@ def monotone_signs(settings: Settings, columns: Sequence[str]) -> tuple[int, ...
 def load_learnt(settings: Settings, home: Home, chosen: Split) -> Learnt:
     """The means of each tier and branch on the Mondays that train; and the rhythm in which customers book, by
     everybody known on the last Monday before those that evaluate: it needs nobody's outcome."""
-    eligible = read_eligible(home, chosen.train)
+    eligible = read_eligible(home, chosen.train, LEARNT_FROM)
     if not len(eligible):
         raise nobody_eligible(home, chosen.train)
     columns = list(settings.training.peers)
@@ -298,18 +299,19 @@ def load_matrix(
     read as they are needed.
     """
     days, learnt = sorted(snapshots), learnt or Learnt()
-    names, outcomes = feature_names(home, days[0]), list[Matrix]()
+    names, labelled = feature_names(home, days[0]), list[list[pd.DataFrame]]()
+    of_monday = partial(_of_monday, home, learnt, names)
 
     def features() -> Iterator[NDArray[np.float64]]:
         with ThreadPoolExecutor(READERS) as pool:
             for first in range(0, len(days), READERS):
-                few_days = days[first : first + READERS]
-                for rows in pool.map(partial(_of_monday, home, learnt, names), few_days):
-                    outcomes.append(rows.only([]))
-                    yield rows.features
+                for values, *known in pool.map(of_monday, days[first : first + READERS]):
+                    labelled.append(known)
+                    yield values
 
     on_disk = to_disk(folder or home.root, features())
-    return joined(outcomes, on_disk, [*names, *learnt.names])
+    key, labels = (pd.concat(frames, ignore_index=True) for frames in zip(*labelled, strict=True))
+    return Matrix.labelled(key, on_disk, [*names, *learnt.names], labels)
 
 
 def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -328,18 +330,21 @@ def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.fl
         return np.memmap(file, np.float64, "r", shape=shape) if all(shape) else np.empty(shape)
 
 
-def _of_monday(home: Home, learnt: Learnt, names: list[str], day: date) -> Matrix:
+def _of_monday(
+    home: Home, learnt: Learnt, names: list[str], day: date
+) -> tuple[NDArray[np.float64], pd.DataFrame, pd.DataFrame]:
+    """Features, key and label of each eligible customer who has one."""
     key, values = read_features(home, day, names, len(learnt.names))
     compared = pd.DataFrame({name: values[:, names.index(name)] for name in learnt.peers.columns}, key.index)
-    values[:, len(names) :] = learnt.extended(compared, read_eligible(home, [day]))[[*learnt.names]]
-    columns = [*names, *learnt.names]
-    check_finite(values, columns)
+    extended = learnt.extended(compared, read_eligible(home, [day], LEARNT_FROM))
+    values[:, len(names) :] = extended[[*learnt.names]]
+    check_finite(values, [*names, *learnt.names])
     if not len(key):
         log.warning("snapshots %s is left out: nobody is eligible", day)
-    labels = read_partition(home, "labels", [day])
-    known = key["customer_id"].isin(labels["customer_id"]).to_numpy()
-    if not known.all():  # no label was delivered; or the bank took back later what could have left
+    labels = read_partition(home, "labels", [day], [*KEY, *OUTCOME])
+    places = pd.Index(labels["customer_id"]).get_indexer(pd.Index(key["customer_id"]))
+    if not (known := places >= 0).all():  # no label was delivered, or the bank took back what could have left
         words = "snapshots %s: %d of %d left out, without a label or with AUM that was corrected to nothing"
         log.warning(words, day, (~known).sum(), len(key))
-        key, values = key[known].reset_index(drop=True), values[known]
-    return Matrix.labelled(key, values, columns, labels)
+        key, values = key[known], values[known]
+    return values, key, labels.take(places[known])

@@ -134,8 +134,29 @@ def fake_partitions(monkeypatch, eligible: dict[date, int], corrected: int = 0) 
     monkeypatch.setattr(module, "feature_names", lambda *_: ["aum_last"])
     values = {day: np.ones((customers, 1)) for day, customers in eligible.items()}
     monkeypatch.setattr(module, "read_features", lambda _, day, *__: (key(day, eligible[day]), values[day]))
-    monkeypatch.setattr(module, "read_eligible", lambda _, days: key(days[0], eligible[days[0]]))
+    monkeypatch.setattr(module, "read_eligible", lambda _, days, __: key(days[0], eligible[days[0]]))
     monkeypatch.setattr(module, "read_partition", labels)
+
+
+def test_a_row_has_the_features_and_the_outcome_of_its_customer_on_its_monday(monkeypatch, tmp_path):
+    fake_partitions(monkeypatch, dict.fromkeys(MONDAYS[:2], 3))
+
+    def labels(_, __, days, *___):  # the last first, and one of nobody who is eligible; 1.2: Monday 1, C002
+        shares = MONDAYS.index(days[0]) + np.array([0.9, 0.2, 0.1, 0.0])
+        rows = pd.DataFrame({"customer_id": ["C009", "C002", "C001", "C000"], "outflow_share": shares})
+        return rows.assign(snapshot_date=days[0], time_to_attrition=None, aum_base=100.0)
+
+    read = module.read_features
+
+    def features(home, day, *rest):
+        key, _ = read(home, day, *rest)
+        return key, MONDAYS.index(day) + np.array([[0.0], [0.1], [0.2]])
+
+    monkeypatch.setattr(module, "read_features", features)
+    monkeypatch.setattr(module, "read_partition", labels)
+    rows = load_matrix(Home(tmp_path), MONDAYS[1::-1])
+    assert rows.outflow_share.tolist() == rows.features[:, 0].tolist() == [0.0, 0.1, 0.2, 1.0, 1.1, 1.2]
+    assert rows.customer_id.tolist() == ["C000", "C001", "C002"] * 2
 
 
 def test_a_monday_with_nobody_eligible_is_left_out_by_name(monkeypatch, tmp_path, caplog):
