@@ -30,6 +30,10 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test test-long test-airflow weekly status acknowledge new-bank ingest quarantine-export train tune mlflow promote policy rollback audit new-access-log backfill ablation learning-curve report backtest replay definitions branch-report features-doc docs outcomes effect campaign mail read-outcomes migrate rollback-run backup restore serve token bench bench-features bench-ingest bench-model bench-serve bench-lists bench-monday bench-calls bench-pages bench-gates bench-alive check format lock picture screenshots clean
 .PHONY: quick style types
 
+# What the Makefile does not know.
+.DEFAULT:
+	@echo "There is neither a verb nor a file '$@'. \`make\` alone lists the verbs." >&2; exit 2
+
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  settings: BANK=$(BANK) AS_OF=$(AS_OF) RAW=$(RAW) PORT=$(PORT)"

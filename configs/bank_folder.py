@@ -34,12 +34,18 @@ RETIRED = {
 }
 
 
-def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of one bank. Raises ConfigError naming the file, the key and the nearest known key."""
+def settings_file(bank: str) -> Path:
+    """The bank's own settings. Raises ConfigError naming the nearest bank where there is none of the name."""
     path = BANKS / bank / "bank.toml"
     banks = [file.parent.name for file in BANKS.glob("*/bank.toml")]
     if bank not in banks:
         raise ConfigError(f"there is no bank {bank!r} ({path} is missing). {did_you_mean(bank, banks)}")
+    return path
+
+
+def load_settings(bank: str, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of one bank. Raises ConfigError naming the file, the key and the nearest known key."""
+    path = settings_file(bank)
     chosen = _merge(_read(path), dict(overrides or {}))
     if "bank" in chosen:
         raise ConfigError(f"{path}: the bank is named by its folder. Leave the key 'bank' out.")

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import socket
 import sys
 import tempfile
 
@@ -15,8 +16,9 @@ from serve.http.request_limits import PatientProtocol
 
 
 def run(settings: ServiceSettings) -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT. Raises ConfigError where a port cannot be opened."""
     keep_private()
+    _try_port(settings.host, settings.port)
     with tempfile.TemporaryDirectory(prefix="attrition-metrics-") as folder:
         if settings.metrics_port:
             if settings.workers > 1:  # which inherit the name of the folder where they leave their figures
@@ -41,6 +43,18 @@ def run(settings: ServiceSettings) -> None:
             timeout_keep_alive=settings.idle_seconds,
             timeout_graceful_shutdown=settings.stop_seconds,
         )
+
+
+def _try_port(host: str, port: int) -> None:
+    """Before the app is made: uvicorn finds a taken port after that, and says no remedy."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # without the address once more
+        raise ConfigError(
+            f"the service cannot listen on {host}, port {port}: {reason}. Set ATTRITION_PORT (make serve "
+            "PORT=…) to a free port, and ATTRITION_HOST to an address of this machine."
+        ) from None
 
 
 def app() -> object:

@@ -23,11 +23,11 @@ def monday_of(text: str) -> date:
     try:
         return monday(datetime.strptime(text, "%Y-%m-%d").date())
     except ValueError:
-        raise typer.BadParameter(f"{text!r} does not match the format '%Y-%m-%d'.") from None
+        raise typer.BadParameter(f"{text!r} is no date. Write it as 2026-11-16.") from None
 
 
 def monday_option(flag: str, text: str) -> Any:
-    return typer.Option(flag, parser=monday_of, metavar="<%Y-%m-%d>", help=text, autocompletion=mondays)
+    return typer.Option(flag, parser=monday_of, metavar="<Monday>", help=text, autocompletion=mondays)
 
 
 BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks", autocompletion=banks)]
@@ -72,9 +72,14 @@ def terminal_wording() -> "Wording":
 
 
 def store_of(bank: str, data: Path) -> str:
-    """The address of the score store: ATTRITION_STORE, by default a file among the bank's artefacts."""
+    """The address of the score store: ATTRITION_STORE, by default a file among the bank's artefacts.
+
+    Raises ConfigError for an unknown bank.
+    """
+    from configs.bank_folder import settings_file
     from pipeline.artefacts import Home
 
+    settings_file(bank)
     return Home(data / bank, _store_elsewhere()).store
 
 

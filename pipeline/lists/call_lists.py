@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from configs.call_lists import CallList, Week
 from configs.errors import ConfigError
 from configs.list_settings import Lists
-from configs.published import LANGUAGES, Decision, Maturity, Run
+from configs.published import Decision, Maturity, Run
 from configs.response import Response
 from configs.settings import Settings
 from pipeline.artefacts import fingerprint
@@ -29,7 +29,7 @@ from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
 from serve.store import assignments, campaign_sending, contacts
 from serve.store.store import Store
-from serve.texts.service import first_sentence
+from serve.texts.service import with_due_contact
 
 FOLLOW_UP_STAYS = timedelta(weeks=4)  # for so long a follow-up that nobody made stays on the list
 RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on for that
@@ -177,7 +177,7 @@ def with_next_steps(
 ) -> tuple[CallList, ...]:
     """The lists with what to do first for each listed customer, in both languages; ``due`` by customer.
 
-    A contact that is due by a service standard is named first.
+    A contact that is due by a service standard is named after it: it is seldom what makes the call urgent.
     """
     standards = settings.service_standards
 
@@ -186,8 +186,9 @@ def with_next_steps(
         for decision in call_list.decisions:
             if score := scores.get(decision.customer_id):
                 step = settings.next_steps.suggested(score, due.get(score.customer_id, ()), monday)
-                en, zh = (first_sentence(standards, score, monday, language) for language in LANGUAGES)
-                decision = replace(decision, next_step_en=en + step.en, next_step_zh=zh + step.zh)
+                en = with_due_contact(step.en, standards, score, monday, "en")
+                zh = with_due_contact(step.zh, standards, score, monday, "zh")
+                decision = replace(decision, next_step_en=en, next_step_zh=zh)
             yield decision
 
     return tuple(replace(call_list, decisions=tuple(stepped(call_list))) for call_list in lists)

@@ -30,6 +30,23 @@ def path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{_short(x)} {_short(y)}" for x, y in points)
 
 
+def heights_of_words(dots: Sequence[tuple[float, float]], level: float) -> list[float]:
+    """Baseline of the words of each dot: above it from ``level`` up, below it else, clear of dots and words.
+
+    >>> heights_of_words([(100, 50), (120, 50)], 60)
+    [40, 24]
+    """
+    taken = [(x, y, 65) for x, y in dots]  # x, middle, and how far to the side nothing else may stand
+    for x, y in dots:
+        side = -1 if y <= level else 1
+        middle = y + 15 * side
+        for other_x, other_y, reach in sorted(taken, key=lambda other: other[1] * side):
+            if abs(other_x - x) < reach and abs(other_y - middle) < 14:
+                middle = other_y + 16 * side
+        taken.append((x, middle, 125))
+    return [middle + 5 for _, middle, _ in taken[len(dots) :]]
+
+
 @dataclass(frozen=True)
 class Plot:
     """The inside of a chart with axes from 0 up in ``steps`` equal steps; sizes in points."""

@@ -32,21 +32,22 @@ def contact_due(words: Wording, terms: ListTerms | None, score: Score, monday: d
     return words("service.when", contact=contact[:1].upper() + contact[1:], when=when)
 
 
-def first_sentence(
-    standards: Sequence[ServiceStandard], score: Score, monday: date, language: Language
+def with_due_contact(
+    step: str, standards: Sequence[ServiceStandard], score: Score, monday: date, language: Language
 ) -> str:
-    """The contact that is due to a customer by the end of the week, which a next step begins with.
+    """A next step, and after it the contact that is due to the customer by the end of the week.
 
-    Empty where none is, and where the standard asks for no channel and for nobody in particular.
+    The step alone where none is, and where the standard asks for no channel and for nobody in particular.
     """
     standard, due = standards[standard_of(standards, score.segment, score.tier)], score.contact_due_on
     particular = standard.channels or (standard.who != "anybody" and score.manager_id)
     if due is None or due >= monday + timedelta(weeks=1) or not particular:
-        return ""
+        return step
     words, days = Wording(language), (monday - due).days
     when = _overdue(words, days) if days > 0 else words("service.this_week")
     contact = contact_in_words(words, standard, bool(score.manager_id))
-    return words("service.first", contact=contact, when=when[:1].upper() + when[1:])
+    step = step.rstrip(".。")
+    return words("service.after", step=step, contact=contact, when=when[:1].upper() + when[1:])
 
 
 def contact_in_words(words: Wording, standard: ServiceStandard, managed: bool) -> str:

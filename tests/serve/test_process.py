@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from fastapi import Response
 
-from serve.__main__ import app
+from configs.errors import ConfigError
+from serve.__main__ import app, run
 from serve.app import create_app
 from serve.http import request_limits
 from tests.servers import PATIENCE, asked, served, two_workers, until
@@ -33,6 +34,13 @@ def resident_mb():
 def _two_workers(service, published, tmp_path):  # noqa: ARG001 (published for its rows)
     with two_workers(service, tmp_path / "log") as processes:
         yield processes
+
+
+def test_a_taken_port_is_one_sentence_with_a_remedy(service):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"port {port}: Address already in use. Set ATTRITION_PORT"):
+            run(service.model_copy(update={"port": port, "metrics_port": 0}))
 
 
 def test_two_workers_are_counted_together_and_stop_without_losing_an_answer(

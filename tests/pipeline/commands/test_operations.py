@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from typer.testing import CliRunner
 
 from configs.call_lists import CallList
-from configs.errors import DataError
+from configs.errors import ConfigError, DataError
 from configs.published import Decision, Exclusion, Score
 from pipeline.__main__ import app
 from serve.store.alarm_tables import command_runs
@@ -207,3 +207,17 @@ def test_a_run_without_a_monday_takes_the_latest_of_the_machine_s_calendar(
         monkeypatch.undo()
         time.tzset()
     assert weeks == [as_of, "2026-11-16"]
+
+
+@pytest.mark.parametrize("command", [["serve"], ["branch-report"], ["backup", "--out", "x.db"]])
+def test_a_misspelt_bank_is_refused_before_a_store_is_looked_for(command, tmp_path):
+    """The service would start, and answer 503 for ever."""
+    with pytest.raises(ConfigError, match=r"no bank 'dmo'.*Did you mean 'demo'"):
+        output_of(*command, "--bank", "dmo", "--data", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_date_of_another_form_and_another_weekday_are_refused_with_the_right_one():
+    for text, answer in (("16.11.2026", "Write it as 2026-11-16"), ("2026-11-17", "Use 2026-11-16")):
+        result = CliRunner().invoke(app, ["train", "--as-of", text])
+        assert answer in " ".join(f"{result.output} {result.exception}".replace("│", "").split()), text

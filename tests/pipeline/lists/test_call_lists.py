@@ -148,22 +148,22 @@ def test_who_is_listed_gets_a_next_step_by_reasons_and_what_falls_due(tiny):
     ]
 
 
-def test_a_next_step_begins_with_the_contact_that_is_due():
+def test_a_next_step_names_the_contact_that_is_due_after_what_to_say():
     settings = load_settings("demo")  # the branch head's visit; else a call by the manager
     rule = settings.next_steps.rules[-1]
     score = Score("c", "B1", "M1", "wealth", "mature", False, 0, 0, "high", (), risk_90d=0.5)
     visit = replace(score, segment="high_value_leaving", contact_due_on=date(2024, 3, 4))
     call = replace(score, segment="high_value_at_risk", contact_due_on=date(2024, 3, 17))
     expected = {
-        "visit": (visit, "Overdue by 14 days: visit by the branch head. ", "已逾期14天：支行行长面访。"),
-        "call": (call, "Overdue by a day: call or visit by the manager. ", "已逾期1天：客户经理电话或面访。"),
+        "visit": (visit, "Overdue by 14 days: visit by the branch head", "已逾期14天：支行行长面访"),
+        "call": (call, "Overdue by a day: call or visit by the manager", "已逾期1天：客户经理电话或面访"),
         "year": (replace(call, contact_due_on=date(2023, 3, 20)),
-                 "Overdue by a year or more: call or visit by the manager. ",
-                 "已逾期一年以上：客户经理电话或面访。"),
+                 "Overdue by a year or more: call or visit by the manager",
+                 "已逾期一年以上：客户经理电话或面访"),
         "orphan": (replace(call, manager_id=None),
-                   "Overdue by a day: call or visit. ", "已逾期1天：电话或面访。"),
+                   "Overdue by a day: call or visit", "已逾期1天：电话或面访"),
         "this week": (replace(call, contact_due_on=date(2024, 3, 24)),
-                      "Due this week: call or visit by the manager. ", "本周应完成：客户经理电话或面访。"),
+                      "Due this week: call or visit by the manager", "本周应完成：客户经理电话或面访"),
         "next week": (replace(call, contact_due_on=date(2024, 3, 25)), "", ""),
         "nothing is due": (replace(call, contact_due_on=None), "", ""),
         "any contact": (replace(call, segment="steady"), "", ""),
@@ -172,7 +172,8 @@ def test_a_next_step_begins_with_the_contact_that_is_due():
         decision = Decision("c", "B1", "M1", "listed", "most_to_keep", 0, rank=1)
         lists = [CallList("B1", None, (each,), 1, 0, 0, (decision,))]
         ((found,),) = (each.decisions for each in with_next_steps(settings, {}, MONDAY, lists))
-        assert (found.next_step_en, found.next_step_zh) == (en + rule.en, zh + rule.zh), who
+        after = (f"{rule.en}. {en}", f"{rule.zh}。{zh}") if en else (rule.en, rule.zh)
+        assert (found.next_step_en, found.next_step_zh) == after, who
 
 
 def test_a_call_must_keep_what_it_costs():

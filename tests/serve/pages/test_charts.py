@@ -43,3 +43,9 @@ def test_mondays_keep_their_distance():
     days = [date(2026, 11, 2), date(2026, 11, 9), date(2026, 11, 23), date(2026, 11, 30)]
     assert charts.days_apart(days) == [0, 0.25, 0.75, 1]
     assert charts.days_apart(days[:1]) == [0]
+
+
+def test_words_beside_dots_stand_clear_of_other_dots_and_words():
+    """Three dots close together above the level, one below it: the second of them moves two lines up."""
+    heights = charts.heights_of_words([(100, 50), (140, 50), (150, 60), (400, 90)], 65)
+    assert heights == [40, 24, 8, 110]

@@ -158,7 +158,7 @@ def test_a_small_change_is_not_called_none_where_amounts_are_rounded(page, monke
     flat = json.loads(json.dumps(as_object(replace(MOVEMENT, periods=periods))))
     monkeypatch.setattr(ReadSession, "branch_figures", lambda *_: flat)
     rounded, whole = (page("/bank/movement", role=role) for role in ("head_office", "admin"))
-    assert "AUM changed by less than amounts here are rounded to" in rounded
+    assert "it changed by less than rounding shows" in rounded
     assert "AUM has not changed" in whole
 
 
