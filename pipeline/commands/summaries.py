@@ -220,11 +220,10 @@ def _power_in_words(power: Mapping[str, Any]) -> str:
     expected = f"{100 * power['expected']:.2f} points"
     if power["weeks_to_go"] == 0:
         return f"enough data: an effect of {expected} is seen in 8 of 10 such experiments"
-    seen = "nothing" if power["visible"] is None else f"effects from {100 * power['visible']:.2f} points on"
-    when = "no end in sight" if power["weeks_to_go"] is None else f"{power['weeks_to_go']:,} more weeks"
-    return (
-        f"not enough data yet, {when}: with so many assignments {seen} can be seen, expected are {expected}"
-    )
+    seen = "no effect" if power["visible"] is None else f"effects from {100 * power['visible']:.2f} points on"
+    weeks = power["weeks_to_go"]
+    when = "at the present rate there never will be" if weeks is None else f"about {weeks:,} more weeks"
+    return f"not enough data yet, {when}: now {seen} can be seen, and {expected} are expected"
 
 
 def _arms(group: Mapping[str, Any]) -> str:

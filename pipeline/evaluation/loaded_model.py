@@ -94,6 +94,10 @@ class LoadedModel:
                 f"the frame lacks {', '.join(missing[:5])}, of {len(missing)} columns that model "
                 f"{self.model_id} asks for. Take the rows of pipeline.dataset."
             )
+        if features.empty:
+            raise DataError(
+                "the frame has no rows. Choose customers and Mondays that pipeline.dataset has given."
+            )
         for monday in sorted(set(features["snapshot_date"])):
             rows = features.loc[features["snapshot_date"] == monday, wanted]
             cohort = read_eligible(self.context.home, [monday]).set_index("customer_id")

@@ -29,7 +29,7 @@ from pipeline.scoring.score import Publication, run_id_of
 from pipeline.tables import Ingested
 from serve.store import assignments, campaign_sending, contacts
 from serve.store.store import Store
-from serve.texts.service import with_due_contact
+from serve.texts.service import step_and_contact_due
 
 FOLLOW_UP_STAYS = timedelta(weeks=4)  # for so long a follow-up that nobody made stays on the list
 RECENT = timedelta(weeks=4)  # whoever stood on an older list does not stay on for that
@@ -186,8 +186,8 @@ def with_next_steps(
         for decision in call_list.decisions:
             if score := scores.get(decision.customer_id):
                 step = settings.next_steps.suggested(score, due.get(score.customer_id, ()), monday)
-                en = with_due_contact(step.en, standards, score, monday, "en")
-                zh = with_due_contact(step.zh, standards, score, monday, "zh")
+                en = step_and_contact_due(step.en, standards, score, monday, "en")
+                zh = step_and_contact_due(step.zh, standards, score, monday, "zh")
                 decision = replace(decision, next_step_en=en, next_step_zh=zh)
             yield decision
 

@@ -133,7 +133,10 @@ def campaign_of(connection: Connection, campaign_id: str, scope: Scope = EVERYTH
     """One campaign within reach. Raises UnknownCampaignError."""
     campaign = _read(connection, campaign_id, scope)
     if campaign is None:
-        raise UnknownCampaignError(f"the score store has no campaign {campaign_id!r} within reach.")
+        raise UnknownCampaignError(
+            f"the score store has no campaign {campaign_id!r} within reach. `make campaign` shows each with its "
+            "number."
+        )
     return campaign
 
 

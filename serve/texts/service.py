@@ -32,7 +32,7 @@ def contact_due(words: Wording, terms: ListTerms | None, score: Score, monday: d
     return words("service.when", contact=contact[:1].upper() + contact[1:], when=when)
 
 
-def with_due_contact(
+def step_and_contact_due(
     step: str, standards: Sequence[ServiceStandard], score: Score, monday: date, language: Language
 ) -> str:
     """A next step, and after it the contact that is due to the customer by the end of the week.

@@ -208,6 +208,8 @@ def test_a_notebook_is_told_what_it_cannot_have(bank):
         DataError, match="1 customers were not in the cohort of 2026-11-16, for example 'nobody'"
     ):
         model.predict(features.head(1).assign(customer_id="nobody"))
+    with pytest.raises(DataError, match="the frame has no rows"):
+        model.predict(features.head(0))
     with pytest.raises(DataError, match=f"no model '0' in .* {model.model_id}"):
         pipeline.load_model("wallet", "0", bank.data)
 

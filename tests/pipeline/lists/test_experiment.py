@@ -118,7 +118,7 @@ def test_the_power_of_a_small_experiment(settings, rows):
 def test_without_a_control_group_nothing_is_compared(settings, rows):
     found = figures(settings, [one for one in rows if not one.control_group], AS_OF)
     assert (found["customers"], found["money"], found["power"]["visible"]) == (None, None, None)
-    assert "nothing can be seen" in effect_in_words(found)
+    assert "now no effect can be seen" in effect_in_words(found)
 
 
 def test_before_the_first_assignment_everything_is_open(settings):
