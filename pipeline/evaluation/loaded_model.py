@@ -95,9 +95,7 @@ class LoadedModel:
                 f"{self.model_id} asks for. Take the rows of pipeline.dataset."
             )
         if features.empty:
-            raise DataError(
-                "the frame has no rows. Choose customers and Mondays that pipeline.dataset has given."
-            )
+            raise DataError("the frame has no rows. Choose Mondays that pipeline.dataset has given.")
         for monday in sorted(set(features["snapshot_date"])):
             rows = features.loc[features["snapshot_date"] == monday, wanted]
             cohort = read_eligible(self.context.home, [monday]).set_index("customer_id")

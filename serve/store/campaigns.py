@@ -134,8 +134,8 @@ def campaign_of(connection: Connection, campaign_id: str, scope: Scope = EVERYTH
     campaign = _read(connection, campaign_id, scope)
     if campaign is None:
         raise UnknownCampaignError(
-            f"the score store has no campaign {campaign_id!r} within reach. `make campaign` shows each with its "
-            "number."
+            f"the score store has no campaign {campaign_id!r} within reach. `make campaign` shows "
+            "each with its number."
         )
     return campaign
 
