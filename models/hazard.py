@@ -150,7 +150,8 @@ def fit(
     train_set = lgb.Dataset(kept.of(train), kept.gone, init_score=begun, feature_name=names, params=params)
     tune_set = train_set.create_valid(periods.of(tune), periods.gone, init_score=later)
     loss = _log_loss(log_kept) if machines is ALONE else machines.loss(_log_loss(log_kept))
-    text, rounds, losses = train_trees(train_set, tune_set, params, training, loss, progress)
+    with machines.of_lightgbm():
+        text, rounds, losses = train_trees(train_set, tune_set, params, training, loss, progress)
     column_medians, fill_values = medians(train.features)
     model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept, start)
     return Fitted(model, rounds, losses, sum(machines.gather(train_set.num_data())), column_medians)

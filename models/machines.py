@@ -6,6 +6,7 @@ leave their machine. LightGBM agrees on bins and trees; what it does not agree o
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -19,13 +20,15 @@ from models.boosting import Loss
 
 @dataclass(frozen=True)
 class Machines:
-    """LightGBM's parameters of the network, and ``gather``: what every machine gives, in the machines' order.
+    """LightGBM's parameters of so many machines, and ``gather``: what every one gives, in their order.
 
-    ``gather`` returns when all have called it; what travels is plain, as JSON has it.
+    ``gather`` returns when all have called it; what travels is plain, as JSON has it. LightGBM agrees with
+    the others within ``of_lightgbm``.
     """
 
     params: Mapping[str, Any]
     gather: Callable[[Any], list[Any]]
+    of_lightgbm: Callable[[], AbstractContextManager[None]]
 
     def loss(self, local: Loss) -> Loss:
         """The mean over the rows of all machines, the same number on each: all stop at the same round."""
@@ -38,4 +41,4 @@ class Machines:
         return of_all
 
 
-ALONE = Machines(MappingProxyType({}), lambda value: [value])
+ALONE = Machines(MappingProxyType({}), lambda value: [value], nullcontext)

@@ -1,8 +1,8 @@
 """Trees fitted by several executors of Spark together, where one machine's memory is too small.
 
 Each is a task of one barrier stage: it loads the customers of its own buckets and is one of LightGBM's
-machines. Between them travel sums per bin over LightGBM's sockets, and a loss per round over Spark. Where one
-fails or is lost, Spark ends the others.
+machines. Spark takes their addresses and certificates around; between them travel sums per bin and a loss per
+round. Where one fails or is lost, Spark ends the others.
 """
 
 import json
@@ -11,9 +11,9 @@ import socket
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +31,13 @@ from models.splits import Split
 from pipeline.artefacts import Home, fingerprint, read_json
 from pipeline.progress import log
 from pipeline.snapshots.spark import session
+from pipeline.training.exchange import connected
 from pipeline.training.train import load_matrix
 
 if TYPE_CHECKING:
     from pyspark import BarrierTaskContext
 
 KINDS = ("features", "cohort", "labels")
-CONNECT_MINUTES = 2  # in which all executors of a stage, begun at once, must reach each other
-# LightGBM writes into a model how the machines reached each other; the defaults stand there instead.
-OF_NETWORK = {"machines": "", "local_listen_port": "12400", "time_out": "120"}
 
 
 @dataclass(frozen=True)
@@ -64,16 +62,12 @@ class ExecutorTask:
         train, tune = (
             load_matrix(home, days, self.learnt, folder) for days in (self.chosen.train, self.chosen.tune)
         )
-        with closing(socket.create_server((host, 0))) as held:  # free, and nobody else's until all know it
-            port = held.getsockname()[1]
-            addresses = gather(context, f"{host}:{port}")
-        machines = Machines(network(addresses, number), lambda value: gather(context, value))
         training, horizons = self.settings.training, self.settings.label.horizons
-        try:
+        with connected(host, number, partial(gather, context)) as exchange:
+            together = {"tree_learner": "data", "num_machines": engine.executors}
+            machines = Machines(together, exchange.gather, exchange.of_lightgbm)
             fitted = fit(train, tune, horizons, training, self.signs, machines=machines)
-        except lgb.basic.LightGBMError as error:
-            raise DataError(in_words(str(error), number, addresses)) from None
-        yield replace(fitted, model=replace(fitted.model, trees=_without_addresses(fitted)))
+        yield fitted
 
     def agreement(self, home: Home) -> dict[str, str]:
         """Whatever must be the same on every executor, by its name."""
@@ -187,40 +181,9 @@ def check_agreement(executors: Sequence[dict[str, str]]) -> None:
         )
 
 
-def network(addresses: Sequence[str], number: int) -> dict[str, Any]:
-    """LightGBM's parameters of one of the machines at these addresses."""
-    return {
-        "tree_learner": "data",
-        "num_machines": len(addresses),
-        "machines": ",".join(addresses),
-        "local_listen_port": int(addresses[number].rpartition(":")[2]),
-        "time_out": CONNECT_MINUTES,
-    }
-
-
-def in_words(reason: str, number: int, addresses: Sequence[str]) -> str:
-    """LightGBM's complaint about its network, with a remedy."""
-    reason, at = reason.split(" at /")[0], f"executor {number} at {addresses[number]}"
-    if "inding port" in reason:
-        return f"{at}: another program took the port before LightGBM could ({reason}). Train again."
-    return (
-        f"{at} and the others ({', '.join(addresses)}) do not reach each other: {reason}. Open the ports "
-        "between the workers (from Linux's ip_local_port_range), or train with executors = 1."
-    )
-
-
 def gather(context: "BarrierTaskContext", value: Any) -> list[Any]:
     """The values of all executors, in their order, as JSON has them; each waits for all."""
     return [json.loads(text) for text in context.allGather(json.dumps(value))]
-
-
-def _without_addresses(fitted: Fitted) -> Any:
-    """The trees without the addresses of this run, so that the same rows give the same text."""
-    trees = fitted.model.trees
-    text = trees.text
-    for name, value in OF_NETWORK.items():
-        text = re.sub(rf"^\[{name}: .*\]$", f"[{name}: {value}]", text, flags=re.MULTILINE)
-    return replace(trees, text=text)
 
 
 def _host(context: "BarrierTaskContext", number: int) -> str:

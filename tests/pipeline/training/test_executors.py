@@ -18,7 +18,7 @@ from models.metrics import ranking
 from pipeline.artefacts import Home
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.training import executors
-from pipeline.training.executors import ExecutorTask, check_agreement, fit_on_executors, in_words, network
+from pipeline.training.executors import ExecutorTask, check_agreement, fit_on_executors
 from pipeline.training.train import load_learnt, load_matrix, monotone_signs, plan
 from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
 from tests.servers import needed
@@ -51,20 +51,6 @@ def test_executors_that_differ_are_named():
     check_agreement([here, dict(here)])
     with pytest.raises(DataError, match=r"executors differ in \[label\] \(0: .*90.*; 1: .*60.*\)"):
         check_agreement([here, here | {"[label]": '{"horizon_days":60}'}])
-
-
-def test_each_machine_listens_at_its_own_port_and_names_all():
-    params = network(["10.0.0.1:4000", "10.0.0.2:5000"], 1)
-    assert params["machines"] == "10.0.0.1:4000,10.0.0.2:5000"
-    assert (params["local_listen_port"], params["num_machines"]) == (5000, 2)
-
-
-def test_a_taken_port_and_machines_out_of_reach_are_told_apart():
-    at = ["10.0.0.1:4000", "10.0.0.2:5000"]
-    taken = in_words("Binding port 5000 failed at /src/linkers.cpp", 1, at)
-    assert taken.startswith("executor 1 at 10.0.0.2:5000: another program took the port")
-    assert "/src" not in taken
-    assert "do not reach each other" in in_words("Connecting to rank 1 failed", 0, at)
 
 
 def test_a_lost_executor_is_no_traceback():
