@@ -16,16 +16,20 @@ fresh process, clock, CPU and largest memory (CPU says more where the machine ha
 
 ``data/bench/model.json`` holds the figures; under "all" those of every child. ``train_per_fit`` is training
 over the fit of whether and when alone, the stricter ratio and the one the goal is held to; ``train_per_fits``
-is over the fits of both models. ``judge_per_train`` is judging over training.
+is over the fits of both models. ``judge_per_train`` is judging over training. ``rates`` are per second of
+CPU: values (a column of a row) loaded, binned, and × rounds fitted; rows × trees predicted. ``bytes`` are
+those of a row on disk. docs/costs.md rests on both.
 """
 
 import os
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import pyarrow.parquet as pq
 
 from benchmarks.features import BANK, make_bank, monday_after
 from benchmarks.processes import alone, parser, say, stopwatch
@@ -42,6 +46,7 @@ from pipeline.context import Context
 from pipeline.evaluation.model_report import card_of, evaluate_after_training, evaluation_of, model_page
 from pipeline.scoring.reasons import facts_about, words_of
 from pipeline.snapshots.build import build_outcomes, build_snapshots
+from pipeline.tables import Ingested
 from pipeline.training.comparison import compare
 from pipeline.training.train import load_learnt, load_matrix, monotone_signs, plan, train
 
@@ -61,7 +66,9 @@ def training(settings: Settings, data: Path, chosen: Split, as_of: date) -> dict
 def fitting(settings: Settings, home: Home, chosen: Split, rounds: int) -> dict[str, Any]:
     """Figures of LightGBM's fit of the customer-periods that training fits, then of the shares that leave."""
     learnt = load_learnt(settings, home, chosen)
+    took = stopwatch()
     trained, tuned = (load_matrix(home, days, learnt) for days in (chosen.train, chosen.tune))
+    loaded = took()
     given, horizons = settings.training, settings.label.horizons
     periods = customer_periods(trained.time_to_attrition, horizons)
     some = downsample_negatives(periods, given.negatives_kept, given.seed)
@@ -81,7 +88,9 @@ def fitting(settings: Settings, home: Home, chosen: Split, rounds: int) -> dict[
     fitted = took()
     took = stopwatch()
     fit_severity(trained, tuned, given)
-    return fitted | {"binning": binning, "severity": took(), "rows": len(some.row)}
+    sizes = {"loaded_rows": len(trained) + len(tuned), "tuned_periods": len(every.row), "rounds": rounds}
+    found = {"load": loaded, "binning": binning, "severity": took(), "rows": len(some.row)}
+    return fitted | found | sizes | {"columns": len(trained.columns)}
 
 
 def judging(settings: Settings, data: Path) -> dict[str, Any]:
@@ -110,7 +119,9 @@ def scoring(settings: Settings, data: Path, chosen: Split, rows: int) -> dict[st
     some = load_matrix(bank.home, (*chosen.tune, *chosen.evaluation), bundle.learnt).features
     values = np.resize(some, (rows, some.shape[1]))
     took = stopwatch()
-    bundle.calibrator.risks(bundle.model.raw(values))
+    raw = bundle.model.raw(values)
+    trees = took() | {"trees": bundle.metrics["rounds"], "periods": raw.shape[1]}
+    bundle.calibrator.risks(raw)
     bundle.severity.share(values)
     predicted = took()
     words = words_of(settings, bundle)
@@ -118,7 +129,37 @@ def scoring(settings: Settings, data: Path, chosen: Split, rows: int) -> dict[st
     parts = contributions(bundle.model, values).values
     about = facts_about(words, values)
     top_reasons(parts, words.grouping, settings.lists.reasons, about.fact >= 0, about.is_event)
-    return {"predict": predicted, "reasons": took(), "rows": rows}
+    return {"predict": predicted, "trees": trees, "reasons": took(), "rows": rows}
+
+
+def rates(fit: dict[str, Any], score: dict[str, Any]) -> dict[str, float]:
+    """What a second of CPU does, from which docs/costs.md multiplies."""
+    columns, trees = fit["columns"] + 1, score["trees"]
+    growing = fit["cpu"] - fit["binning"]["cpu"]
+    return {
+        "values_loaded": round(fit["loaded_rows"] * fit["columns"] / fit["load"]["cpu"]),
+        "values_binned": round((fit["rows"] + fit["tuned_periods"]) * columns / fit["binning"]["cpu"]),
+        "values_fitted": round(fit["rows"] * columns * fit["rounds"] / growing),
+        "trees_predicted": round(score["rows"] * trees["periods"] * trees["trees"] / trees["cpu"]),
+    }
+
+
+def bytes_on_disk(home: Home, tables: Ingested, day: date) -> dict[str, float]:
+    """Bytes of a row of each kind of file of one Monday, and of a booking with all tables; and who of the
+    cohort is eligible."""
+    kinds = {kind: home.files(kind, day) for kind in ("features", "cohort", "labels")}
+    rows = {kind: sum(pq.read_metadata(file).num_rows for file in files) for kind, files in kinds.items()}
+    bookings = sum(pq.read_metadata(file).num_rows for file in tables.parts("transactions"))
+    parts = [file for folder in tables.folders for file in folder.rglob("*.parquet")]
+    return {
+        **{kind: round(size_of(files) / rows[kind]) for kind, files in kinds.items()},
+        "tables_per_booking": round(size_of(parts) / bookings),
+        "eligible_share": round(rows["features"] / rows["cohort"], 3),
+    }
+
+
+def size_of(files: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
 
 
 def main() -> None:
@@ -145,7 +186,8 @@ def main() -> None:
     found["fit"] = alone(fitting, settings, home, chosen, found["train"]["rounds_tried"])
     say("scoring")
     found["score"] = alone(scoring, settings, data, chosen, given.rows)
-    result = figures(found) | {"load_average": round(os.getloadavg()[0], 1), "customers": given.customers}
+    result = figures(found) | {"bytes": bytes_on_disk(home, tables, chosen.train[-1])}
+    result |= {"load_average": round(os.getloadavg()[0], 1), "customers": given.customers}
     write_json(given.work / "model.json", result)
     print(in_words(result))
 
@@ -169,6 +211,7 @@ def figures(found: dict[str, Any]) -> dict[str, Any]:
         "reasons_s": score["reasons"]["seconds"],
         "reasons_per_predict": round(score["reasons"]["seconds"] / score["predict"]["seconds"], 1),
         "rows": score["rows"],
+        "rates": rates(fit, score),
         "all": found,
     }
 

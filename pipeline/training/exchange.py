@@ -114,10 +114,14 @@ def connected(host: str, number: int, gather: Callable[[Any], list[Any]]) -> Ite
         certificates = [text for *_, text in all_of_them]
         senders = held.enter_context(ThreadPoolExecutor(max(1, len(places))))
         until = time.monotonic() + CONNECT_SECONDS
-        accepted = senders.submit(_accept, server, _context(folder, certificates, True), certificates, until)
+        accepted = senders.submit(
+            _accept, server, _context(folder, certificates, True), certificates, until, held
+        )
         try:
             context = _context(folder, certificates, False)
-            outgoing = {k: _connect(place, context, certificates[k], until) for place, k in places.items()}
+            outgoing = {
+                k: _connect(place, context, certificates[k], until, held) for place, k in places.items()
+            }
             incoming = accepted.result()
         except OSError as error:
             server.shutdown(socket.SHUT_RDWR)  # nobody is accepted any more
@@ -128,12 +132,15 @@ def connected(host: str, number: int, gather: Callable[[Any], list[Any]]) -> Ite
             ) from None
         for each in (*outgoing.values(), *incoming.values()):
             each.settimeout(None)  # the slowest may take its time: Spark knows who is lost
-            held.enter_context(each)
         yield Exchange(number, outgoing, incoming, senders)
 
 
 def _accept(
-    server: socket.socket, context: ssl.SSLContext, certificates: Sequence[str], until: float
+    server: socket.socket,
+    context: ssl.SSLContext,
+    certificates: Sequence[str],
+    until: float,
+    held: ExitStack,
 ) -> dict[int, ssl.SSLSocket]:
     """A socket from each other executor; whoever shows no certificate of theirs is sent away."""
     known = {ssl.PEM_cert_to_DER_cert(text): k for k, text in enumerate(certificates)}
@@ -143,7 +150,7 @@ def _accept(
         plain, _ = server.accept()
         plain.settimeout(GREETING_SECONDS)
         try:
-            secure = context.wrap_socket(plain, server_side=True)
+            secure = held.enter_context(context.wrap_socket(plain, server_side=True))
         except OSError:  # a stranger
             plain.close()
             continue
@@ -152,9 +159,10 @@ def _accept(
 
 
 def _connect(
-    place: tuple[str, int], context: ssl.SSLContext, certificate: str, until: float
+    place: tuple[str, int], context: ssl.SSLContext, certificate: str, until: float, held: ExitStack
 ) -> ssl.SSLSocket:
-    secure = context.wrap_socket(socket.create_connection(place, _left(until)))
+    plain = held.enter_context(socket.create_connection(place, _left(until)))
+    secure = held.enter_context(context.wrap_socket(plain))
     if secure.getpeercert(binary_form=True) != ssl.PEM_cert_to_DER_cert(certificate):
         raise ConnectionError(f"another executor answers at {place}")
     return secure
