@@ -32,7 +32,7 @@ from lightgbm.basic import _LIB, _safe_call  # type: ignore[attr-defined]
 from configs.errors import DataError
 
 CONNECT_SECONDS = 120  # in which all executors of a stage, begun at once, must reach each other
-GREETING_SECONDS = 5  # for so long a stranger who connects and is silent holds the others up
+SILENT_SECONDS = 5  # for so long a stranger who connects and is silent holds the others up
 LAST_WORDS_SECONDS = 5  # in which the executor that failed first can say why before the others end
 LENGTH = 8  # bytes in front of each message that hold its length
 
@@ -50,14 +50,16 @@ class Exchange:
     """The sockets of executor ``number``, by the number of the other: one to send, one to receive."""
 
     number: int
-    outgoing: Mapping[int, ssl.SSLSocket]
-    incoming: Mapping[int, ssl.SSLSocket]
+    to_others: Mapping[int, ssl.SSLSocket]
+    from_others: Mapping[int, ssl.SSLSocket]
     senders: ThreadPoolExecutor
 
-    def swap(self, parts: Sequence[bytes]) -> list[bytes]:
+    def send_all(self, parts: Sequence[bytes]) -> list[bytes]:
         """Part k goes to executor k; what each sent to this one, in their order."""
-        sent = [self.senders.submit(_send, other, parts[k]) for k, other in self.outgoing.items()]
-        received = [part if k == self.number else _receive(self.incoming[k]) for k, part in enumerate(parts)]
+        sent = [self.senders.submit(_send, other, parts[k]) for k, other in self.to_others.items()]
+        received = [
+            part if k == self.number else _receive(self.from_others[k]) for k, part in enumerate(parts)
+        ]
         for each in sent:
             each.result()
         return received
@@ -65,7 +67,7 @@ class Exchange:
     def gather(self, value: Any) -> list[Any]:
         """The values of all executors, in their order, as JSON has them; each waits for all."""
         text = json.dumps(value).encode()
-        return [json.loads(each) for each in self.swap([text] * (1 + len(self.outgoing)))]
+        return [json.loads(each) for each in self.send_all([text] * (1 + len(self.to_others)))]
 
     @contextmanager
     def of_lightgbm(self) -> Iterator[None]:
@@ -76,7 +78,9 @@ class Exchange:
             source: int, _size: int, width: int, starts: Any, sizes: Any, count: int,
             target: int, _room: int, add: Any,
         ) -> None:  # fmt: skip
-            first, *others = self.swap([ctypes.string_at(source + starts[k], sizes[k]) for k in range(count)])
+            first, *others = self.send_all(
+                [ctypes.string_at(source + starts[k], sizes[k]) for k in range(count)]
+            )
             ctypes.memmove(target, first, len(first))
             for block in others:
                 add[0](block, target, width, len(block))
@@ -85,14 +89,14 @@ class Exchange:
         def gather_blocks(
             source: int, size: int, starts: Any, _sizes: Any, count: int, target: int, _room: int
         ) -> None:
-            for k, block in enumerate(self.swap([ctypes.string_at(source, size)] * count)):
+            for k, block in enumerate(self.send_all([ctypes.string_at(source, size)] * count)):
                 ctypes.memmove(target + starts[k], block, len(block))
 
         functions = (
             _ScatterSums(scatter_sums),
             _GatherBlocks(gather_blocks),
         )  # held as long as they are called
-        _safe_call(_LIB.LGBM_NetworkInitWithFunctions(1 + len(self.outgoing), self.number, *functions))
+        _safe_call(_LIB.LGBM_NetworkInitWithFunctions(1 + len(self.to_others), self.number, *functions))
         try:
             yield
         finally:
@@ -119,10 +123,10 @@ def connected(host: str, number: int, gather: Callable[[Any], list[Any]]) -> Ite
         )
         try:
             context = _context(folder, certificates, False)
-            outgoing = {
+            to_others = {
                 k: _connect(place, context, certificates[k], until, held) for place, k in places.items()
             }
-            incoming = accepted.result()
+            from_others = accepted.result()
         except OSError as error:
             server.shutdown(socket.SHUT_RDWR)  # nobody is accepted any more
             raise DataError(
@@ -130,9 +134,9 @@ def connected(host: str, number: int, gather: Callable[[Any], list[Any]]) -> Ite
                 f"not reach each other: {error}. Open the ports between the workers (from Linux's "
                 "ip_local_port_range), or train with executors = 1."
             ) from None
-        for each in (*outgoing.values(), *incoming.values()):
+        for each in (*to_others.values(), *from_others.values()):
             each.settimeout(None)  # the slowest may take its time: Spark knows who is lost
-        yield Exchange(number, outgoing, incoming, senders)
+        yield Exchange(number, to_others, from_others, senders)
 
 
 def _accept(
@@ -144,18 +148,18 @@ def _accept(
 ) -> dict[int, ssl.SSLSocket]:
     """A socket from each other executor; whoever shows no certificate of theirs is sent away."""
     known = {ssl.PEM_cert_to_DER_cert(text): k for k, text in enumerate(certificates)}
-    incoming = dict[int, ssl.SSLSocket]()
-    while len(incoming) < len(certificates) - 1:
+    from_others = dict[int, ssl.SSLSocket]()
+    while len(from_others) < len(certificates) - 1:
         server.settimeout(_left(until))
         plain, _ = server.accept()
-        plain.settimeout(GREETING_SECONDS)
+        plain.settimeout(SILENT_SECONDS)
         try:
             secure = held.enter_context(context.wrap_socket(plain, server_side=True))
         except OSError:  # a stranger
             plain.close()
             continue
-        incoming[known[secure.getpeercert(binary_form=True) or b""]] = secure
-    return incoming
+        from_others[known[secure.getpeercert(binary_form=True) or b""]] = secure
+    return from_others
 
 
 def _connect(

@@ -44,21 +44,21 @@ def together(count: int, work: Callable[[Exchange], Any], stranger: Callable[[An
 
 
 def test_each_gets_its_part_of_everybody():
-    parts = together(3, lambda at: at.swap([b"%d to %d" % (at.number, k) for k in range(3)]))
+    parts = together(3, lambda at: at.send_all([b"%d to %d" % (at.number, k) for k in range(3)]))
     assert parts[1] == [b"0 to 1", b"1 to 1", b"2 to 1"]
     assert together(2, lambda at: at.gather((at.number, 0.1))) == [[[0, 0.1], [1, 0.1]]] * 2
 
 
 def test_a_large_message_arrives_whole_in_both_directions():
     large = bytes(range(256)) * 40_000
-    assert together(2, lambda at: at.swap([large, large[::-1]])) == [[large, large], [large[::-1]] * 2]
+    assert together(2, lambda at: at.send_all([large, large[::-1]])) == [[large, large], [large[::-1]] * 2]
 
 
 @pytest.mark.parametrize(
     "words", [b"", b"GET / HTTP/1.0\r\n\r\n", b"\x00\x00\x00\x00", "closed", "other key"]
 )
 def test_strangers_who_connect_first_are_sent_away(words, monkeypatch, tmp_path):
-    monkeypatch.setattr(exchange, "GREETING_SECONDS", 0.3)
+    monkeypatch.setattr(exchange, "SILENT_SECONDS", 0.3)
     held = []
 
     def stranger(places: list[Any]) -> None:

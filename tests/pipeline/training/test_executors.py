@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -18,6 +18,7 @@ from models.metrics import ranking
 from pipeline.artefacts import Home
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.training import executors
+from pipeline.training.exchange import Exchange
 from pipeline.training.executors import ExecutorTask, check_agreement, fit_on_executors
 from pipeline.training.train import load_learnt, load_matrix, monotone_signs, plan
 from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
@@ -132,9 +133,27 @@ class Lost(ExecutorTask):
         yield from super().__call__([number])
 
 
+class LostInTraining(ExecutorTask):
+    """The second executor ends while trees grow; the first one waits for its sums."""
+
+    def __call__(self, numbers: Iterable[int]) -> Iterator[Fitted]:
+        (number,) = numbers
+        swap, left = Exchange.send_all, iter(range(100))
+
+        def last_ones(at: Exchange, parts: Sequence[bytes]) -> list[bytes]:
+            if next(left, None) is None:
+                os._exit(1)
+            return swap(at, parts)
+
+        if number == 1:
+            Exchange.send_all = last_ones  # type: ignore[method-assign]
+        yield from super().__call__([number])
+
+
 @pytest.mark.long
-def test_an_executor_that_is_lost_ends_the_fit(bank):
+@pytest.mark.parametrize("lost", [Lost, LostInTraining])
+def test_an_executor_that_is_lost_ends_the_fit(bank, lost):
     made, chosen, learnt = bank
     home = replace(made.home, root=made.home.root.resolve())
     with pytest.raises(DataError, match="one of 2 executors was lost"):
-        executors._run(Lost(made.settings, home, chosen, learnt, ()))
+        executors._run(lost(made.settings, home, chosen, learnt, ()))
