@@ -64,8 +64,8 @@ class ExecutorTask:
         )
         training, horizons = self.settings.training, self.settings.label.horizons
         with connected(host, number, partial(gather, context)) as exchange:
-            together = {"tree_learner": "data", "num_machines": engine.executors}
-            machines = Machines(together, exchange.gather, exchange.of_lightgbm)
+            params = {"tree_learner": "data", "num_machines": engine.executors}
+            machines = Machines(params, exchange.gather, exchange.of_lightgbm)
             fitted = fit(train, tune, horizons, training, self.signs, machines=machines)
         yield fitted
 
