@@ -1,5 +1,6 @@
 """Cohort, features and labels of Mondays, bucket by bucket, as one folder per snapshot."""
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +32,7 @@ from features.engine.compact_history import COMPACTED, compact_rows, kept_days
 from features.engine.entities import Entities, Workload, day_number, make_entities, make_rows, read_columns
 from features.families.relationship import workload
 from models.matrix import KEY, check_contract
-from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_json, write_parquet
+from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_parquet
 from pipeline.lease import held
 from pipeline.snapshots.spark import BucketTask, over_buckets, session, staged
 from pipeline.tables import Ingested, bucket_name, read_part
@@ -51,6 +53,7 @@ SHAPING: Any = {
     "tier_rule": True,
 }
 READERS = 2  # Mondays read at once; more would need more memory
+FLUSHED = 8  # folders at once: each waits for the disk, which writes those of several together
 
 
 def build_snapshots(
@@ -283,16 +286,23 @@ def write_partitions(
     shutil.rmtree(task.drafts, ignore_errors=True)
     try:
         run_task(task, task.settings.engine, progress)
-        for kind in task.kinds:
-            for day in task.due:
-                folder = draft_part(task.drafts, kind, day, 0).parent
-                write_json(folder / "_made_by.json", made_by[day])
-                write_manifest(folder)
-                with whole_folder(home.partition(kind, day)) as target:
-                    for path in folder.iterdir():
-                        path.rename(target / path.name)
+        with ThreadPoolExecutor(FLUSHED) as pool:
+            for job in [
+                pool.submit(_move, task.drafts, home, kind, day, made_by[day])
+                for kind, day in product(task.kinds, task.due)
+            ]:
+                job.result()
     finally:
         shutil.rmtree(task.drafts, ignore_errors=True)
+
+
+def _move(drafts: Path, home: Home, kind: str, day: date, made_by: str) -> None:
+    folder = draft_part(drafts, kind, day, 0).parent
+    (folder / "_made_by.json").write_text(json.dumps(made_by) + "\n", "utf-8")
+    write_manifest(folder)
+    with whole_folder(home.partition(kind, day)) as target:
+        for path in folder.iterdir():
+            path.rename(target / path.name)
 
 
 def run_task(task: BucketTask, engine: Engine, progress: Callable[[int, int], None]) -> None:

@@ -221,11 +221,16 @@ def _version(client: Any, bank: str, model_id: str) -> str:
 
 
 def _log(client: Any, run_id: str, bundle: Bundle) -> None:
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, Param
 
     settings, metrics = bundle.settings, bundle.metrics
-    for key, value in _flat({key: settings[key] for key in _COMPARED if key in settings}).items():
-        client.log_param(run_id, key, json.dumps(value) if isinstance(value, list) else value)
+    compared = _flat({key: settings[key] for key in _COMPARED if key in settings})
+    # Many in one write: MLflow waits for the disk at each call, and takes 1,000 values.
+    params = [
+        Param(key, json.dumps(value) if isinstance(value, list) else str(value))
+        for key, value in compared.items()
+    ]
+    client.log_batch(run_id, params=params)
     curves = {key: [value] for key, value in _flat(metrics).items() if type(value) in (int, float)}
     curves |= {f"evaluated.{name}": [day.get(name) for day in metrics["mondays"]] for name in PER_MONDAY}
     curves["tune.log_loss"] = metrics["losses"]
@@ -235,7 +240,6 @@ def _log(client: Any, run_id: str, bundle: Bundle) -> None:
         for step, value in enumerate(values)
         if value is not None
     ]
-    # Many in one write: MLflow takes milliseconds for each call, and 1,000 values.
     for start in range(0, len(points), 1000):
         client.log_batch(run_id, metrics=points[start : start + 1000])
 
