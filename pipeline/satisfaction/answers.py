@@ -113,10 +113,9 @@ def questionnaires(survey: Survey, tables: Ingested, since: date, snapshot_date:
     score = answers["score"].to_numpy(np.float64)
     turned = answers["item"].isin([item.name for item in survey.items if item.reversed])
     score = np.where(turned, survey.lowest + survey.highest - score, score)
-    table = answers.assign(score=score).pivot_table(
-        "score", ["customer_id", "answered_on"], "item", "mean", dropna=False, observed=True
-    )
-    table = table.reindex(columns=names).dropna(how="all").reset_index()
+    by_item = answers.assign(score=score).groupby(["customer_id", "answered_on", "item"])["score"].mean()
+    # Not as pivot_table with dropna=False, which first makes a row of each customer and day.
+    table = by_item.unstack("item").reindex(columns=names).dropna(how="all").reset_index()
     return table.sort_values(["customer_id", "answered_on"], ignore_index=True)
 
 

@@ -1,5 +1,6 @@
 """Satisfaction of a bank whose truth is planted; and what a Monday may see."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import date, timedelta
 from types import SimpleNamespace
@@ -134,6 +135,19 @@ def test_a_monday_sees_what_happened_and_was_known_before_it() -> None:
     assert seen["service"].tolist() == [6, 9, 8, 4]
     assert seen["service_waiting"].tolist()[0] == 8  # 11 − 3
     assert len(questionnaires(SURVEY, tables_of(ANSWERS), date(2026, 6, 3), MONDAY)) == 3
+
+
+def test_answers_take_memory_as_there_are_questionnaires_not_customers_by_days() -> None:
+    """3,000 customers who answered on 1,000 days are 3,000 rows, not 3 million."""
+    since = MONDAY - timedelta(days=1_000)
+    days = [since + timedelta(days=k % 1_000) for k in range(3_000)]
+    tables = tables_of([(f"C{k:04}", day, "service", 5, day, None) for k, day in enumerate(days)])
+    tracemalloc.start()
+    seen = questionnaires(SURVEY, tables, since, MONDAY)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(seen), seen["service"].unique().tolist()) == (3_000, [5])
+    assert most < 20e6
 
 
 def test_waves_have_the_cohort_of_their_beginning() -> None:
