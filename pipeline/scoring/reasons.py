@@ -30,6 +30,7 @@ from pipeline.training.train import columns_of
 from serve.store.store import Store
 
 RECENT = timedelta(weeks=4)  # an older run says nothing about what is new
+AT_ONCE = 50_000  # customers compared; more would take gigabytes
 SHOWN = 2  # groups that are named; the others are one item
 MODEL, OTHER = ("model", "new model", "模型更新"), ("other", "other", "其他")
 Due = Mapping[
@@ -196,38 +197,41 @@ def changes(
     entries = [CustomerChange()] * len(frame)
     if models.earlier is None:
         return entries
-    run, former = models.earlier
-    rows, features, cohort = _earlier_rows(home, run.snapshot_date, frame)
-    if not len(rows):
-        return entries
+    day = models.earlier[0].snapshot_date
+    features, cohort = read_partition(home, "features", [day]), read_eligible(home, [day])
+    place = pd.Index(features["customer_id"]).get_indexer(pd.Index(frame["customer_id"]))
+    everyone = np.flatnonzero(place >= 0)
+    for start in range(0, len(everyone), AT_ONCE):
+        rows = everyone[start : start + AT_ONCE]
+        before = tuple(table.iloc[place[rows]].reset_index(drop=True) for table in (features, cohort))
+        change, risks = _compared(about, models, scored, rows, before)
+        items = _items(about, rows, change, frame["snapshot_date"].iloc[0])
+        for row, risk, of_row in zip(rows, risks, items, strict=True):
+            entries[row] = CustomerChange(float(risk), of_row)
+    return entries
+
+
+def _compared(
+    about: CustomerFacts,
+    models: Models,
+    scored: Scored,
+    rows: NDArray[np.intp],
+    before: tuple[pd.DataFrame, pd.DataFrame],
+) -> tuple[ScoreChange, NDArray[np.float64]]:
+    """The change of each of ``rows`` since the features and cohort rows ``before``, and that of its risk."""
+    assert models.earlier is not None
+    former, (features, cohort) = models.earlier[1], before
 
     def values(bundle: Bundle) -> NDArray[np.float64]:
         return feature_values(bundle.learnt.extended(features, cohort), bundle.model.columns)
 
-    before, after = (
-        contributions(models.present.model, values(models.present)),
-        at_rows(scored.contributions, rows),
-    )
-    published = before.raw
+    earlier = contributions(models.present.model, values(models.present))
+    published = earlier.raw
     if former.model_id != models.present.model_id:
         published = former.model.raw(values(former))
     risks = scored.risks[rows, -1] - former.calibrator.risks(published)[:, -1]
-    change = score_change(after, before, published, about.words.grouping)
-    items = _items(about, rows, change, frame["snapshot_date"].iloc[0])
-    for row, risk, of_row in zip(rows, risks, items, strict=True):
-        entries[row] = CustomerChange(float(risk), of_row)
-    return entries
-
-
-def _earlier_rows(
-    home: Home, day: date, frame: pd.DataFrame
-) -> tuple[NDArray[np.intp], pd.DataFrame, pd.DataFrame]:
-    """The rows of ``frame`` in the cohort of ``day`` too; their features and cohort rows of that day."""
-    features, cohort = read_partition(home, "features", [day]), read_eligible(home, [day])
-    place = pd.Index(features["customer_id"]).get_indexer(pd.Index(frame["customer_id"]))
-    rows = np.flatnonzero(place >= 0)
-    features, cohort = (table.iloc[place[rows]].reset_index(drop=True) for table in (features, cohort))
-    return rows, features, cohort
+    later = at_rows(scored.contributions, rows)
+    return score_change(later, earlier, published, about.words.grouping), risks
 
 
 def _items(

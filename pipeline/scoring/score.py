@@ -15,6 +15,7 @@ from configs.published import Exclusion, Manager, Maturity, Reason, Run, Score, 
 from configs.response import movable_share
 from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
+from models.matrix import KEY
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
 from pipeline.scoring.occasions import last_occasion
@@ -66,6 +67,7 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     frame = bundle.learnt.extended(frame, eligible)
     scored = bundle.score(frame)
     values = frame[list(bundle.model.columns)].to_numpy(np.float64)
+    frame = frame[[*KEY]]  # of a large bank the rest is gigabytes, and it stands in ``values``
     customers = list(eligible["customer_id"])
     due = maturities(tables, as_of, customers)
     about = facts_about(words_of(settings, bundle), values, due_figures(due, customers, as_of))

@@ -221,6 +221,18 @@ def test_each_customer_is_compared_with_himself_and_who_is_new_has_no_change(cha
     assert amounts(b) == [("interest", 0.2)]
 
 
+def test_changes_do_not_depend_on_who_is_compared_at_once(changed, monkeypatch):
+    rng = np.random.default_rng(3)
+    earlier, later = (
+        {f"C{k}": [*rng.uniform(1, 90, 4)] for k in rng.permutation(40)[:30].tolist()} for _ in range(2)
+    )
+    former = bundle("former", bias=-3.5, offset=0.25)
+    together = changed(earlier, later, former)
+    assert 10 < sum(bool(change.items) for change in together) < 30
+    monkeypatch.setattr(reasons, "AT_ONCE", 7)
+    assert changed(earlier, later, former) == together
+
+
 def test_a_new_model_is_an_item_of_its_own(changed):
     """The former model said 0.5 less of the same figures, and its calibrator added 0.25 to the log-odds."""
     former = bundle("former", bias=-3.5, offset=0.25)
