@@ -70,11 +70,11 @@ _stages: ContextVar[Stages | None] = ContextVar("stages", default=None)
 
 
 @contextmanager
-def counted_stages(stages: Stages) -> Iterator[None]:
+def counted_stages(stages: Stages) -> Iterator[Stages]:
     """Within the block each stage is announced as it begins, and bars say which one they belong to."""
     token = _stages.set(stages)
     try:
-        yield
+        yield stages
     finally:
         _stages.reset(token)
 
