@@ -30,7 +30,7 @@ from pipeline.training.train import columns_of
 from serve.store.store import Store
 
 RECENT = timedelta(weeks=4)  # an older run says nothing about what is new
-AT_ONCE = 50_000  # customers compared; more would take gigabytes
+ROWS = 50_000  # compared together; more would take gigabytes
 SHOWN = 2  # groups that are named; the others are one item
 MODEL, OTHER = ("model", "new model", "模型更新"), ("other", "other", "其他")
 Due = Mapping[
@@ -201,8 +201,8 @@ def changes(
     features, cohort = read_partition(home, "features", [day]), read_eligible(home, [day])
     place = pd.Index(features["customer_id"]).get_indexer(pd.Index(frame["customer_id"]))
     everyone = np.flatnonzero(place >= 0)
-    for start in range(0, len(everyone), AT_ONCE):
-        rows = everyone[start : start + AT_ONCE]
+    for start in range(0, len(everyone), ROWS):
+        rows = everyone[start : start + ROWS]
         before = tuple(table.iloc[place[rows]].reset_index(drop=True) for table in (features, cohort))
         change, risks = _compared(about, models, scored, rows, before)
         items = _items(about, rows, change, frame["snapshot_date"].iloc[0])

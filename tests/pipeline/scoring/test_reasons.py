@@ -229,7 +229,7 @@ def test_changes_do_not_depend_on_who_is_compared_at_once(changed, monkeypatch):
     former = bundle("former", bias=-3.5, offset=0.25)
     together = changed(earlier, later, former)
     assert 10 < sum(bool(change.items) for change in together) < 30
-    monkeypatch.setattr(reasons, "AT_ONCE", 7)
+    monkeypatch.setattr(reasons, "ROWS", 7)
     assert changed(earlier, later, former) == together
 
 
