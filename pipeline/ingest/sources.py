@@ -94,7 +94,6 @@ def open_source(
     ``files`` only; ``schema_like`` are others that must have the same columns.
     Raises DataError for a file that is empty, cut off, wrongly encoded or has a broken header.
     """
-    amount = _amount(spec)
     if spec.format not in ("csv", "xlsx"):
         label = sql_text(FETCHED + name) if spec.format == "postgres" else _below(raw, files[0])
         _open_parquet(con, name, spec, files, schema_like, label)
@@ -103,46 +102,52 @@ def open_source(
     names = _same_header(headers, name, spec)
     read = [CsvFile(name, path, path.relative_to(raw).as_posix(), spec, headers[path]) for path in files]
     if spec.unpivot:
-        return _load_wide(con, name, spec.unpivot, names, read)
-    rejects = _load(con, name, names, read)
-    if amount:
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {sql_name(name)} AS SELECT *{amount} FROM {sql_name(name)}"
-        )
+        rows, rejects = _load_wide(con, name, spec.unpivot, names, read)
+    else:
+        rows, rejects = _load(con, name, names, read)
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {sql_name(name)} AS SELECT *{_amount(spec)} FROM ({rows})")
     return rejects
 
 
 def _load(
     con: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], files: Sequence[CsvFile]
-) -> list[Reject]:
-    """Make the relation of files with the same columns, all of them text."""
-    relation = Relation(name, dict.fromkeys(columns, "VARCHAR") | PLACE)
+) -> tuple[str, list[Reject]]:
+    """SQL: the rows of files with the same columns, all of them text; beside it the lines that are no rows.
+
+    They lie in one table in the order of the files. Its ``_line`` is the row's line less its place there: one
+    number for all rows of a file in which every line is a row, so that no thread has to count.
+    """
+    stored = {f"c{place}": column for place, column in enumerate(columns)}
+    relation = Relation(f"{name} rows", dict.fromkeys(stored, "VARCHAR") | PLACE)
     relation.create(con)
     rejects: list[Reject] = []
     for file in files:
         if file.spec.footer:
             check_footer(file.path, name, file.spec)
-        if not _load_whole(con, file):
-            relation.insert(con, _readable_rows(file, rejects))
-        _refuse_second_header(con, file)
-    return rejects
+        first = number(con, f"SELECT count(*) FROM {sql_name(relation.name)}")
+        if not _load_whole(con, relation.name, first, file):
+            rows = enumerate(_readable_rows(file, rejects), start=first)
+            relation.insert(con, ((*values, file.label, line - place) for place, (line, values) in rows))
+        _refuse_second_header(con, relation.name, first, file)
+    named = "".join(f"{place} AS {sql_name(column)}, " for place, column in stored.items())
+    return f"SELECT {named}_file, rowid + _line AS _line FROM {sql_name(relation.name)}", rejects
 
 
 def _load_wide(
     con: duckdb.DuckDBPyConnection, name: str, spec: Unpivot, fixed: Sequence[str], files: Sequence[CsvFile]
-) -> list[Reject]:
-    """Make the long relation of wide files, which have the ``fixed`` columns and others each."""
+) -> tuple[str, list[Reject]]:
+    """SQL: the long rows of wide files, which have the ``fixed`` columns and others each; and the rejects."""
     long = Relation(f"{name} long", dict.fromkeys((*fixed, spec.header, spec.value), "VARCHAR") | PLACE)
     long.create(con)
     rejects: list[Reject] = []
     for file in files:
         says = wide_columns(name, spec, file.path, file.columns)
-        rejects += _load(con, name, file.columns, [file])
-        wide = unpivot(spec, sql_name(name), dict.fromkeys(file.columns, "VARCHAR"), says)
+        rows, refused = _load(con, name, file.columns, [file])
+        rejects += refused
+        wide = unpivot(spec, f"({rows})", dict.fromkeys(file.columns, "VARCHAR"), says)
         con.execute(f"INSERT INTO {sql_name(long.name)} BY NAME {wide}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {sql_name(name)} AS FROM {sql_name(long.name)}")
-    con.execute(f"DROP TABLE {sql_name(long.name)}")
-    return rejects
+    con.execute(f"DROP TABLE IF EXISTS {sql_name(f'{name} rows')}")
+    return f"FROM {sql_name(long.name)}", rejects
 
 
 def _amount(spec: Source) -> str:
@@ -235,10 +240,11 @@ def _same_header(headers: dict[Path, tuple[str, ...]], name: str, spec: Source) 
     return headers[first]
 
 
-def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
+def _load_whole(con: duckdb.DuckDBPyConnection, table: str, first: int, file: CsvFile) -> bool:
     """Let DuckDB read a file in which every line is one row; False, with nothing loaded, when one is not.
 
-    DuckDB skips blank lines and loses all rows behind an open quote: its numbers are then no lines.
+    DuckDB skips blank lines and loses all rows behind an open quote: its rows are then no lines. ``first`` is
+    the place of the first row in the table.
     """
     spec = file.spec
     quick = spec.format == "csv" and codec(spec) == "utf-8-sig" and not spec.footer
@@ -247,9 +253,10 @@ def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
     if lines < 0:
         return False
     types = ", ".join(f"{sql_text(column)}: 'VARCHAR'" for column in file.columns)
+    con.begin()  # what is rolled back leaves no gap in the places of rows
     try:
         inserted = con.execute(
-            f"INSERT INTO {sql_name(file.source)} SELECT *, ?, row_number() OVER () + {above} "
+            f"INSERT INTO {sql_name(table)} SELECT *, ?, {above + 1 - first} "
             f"FROM read_csv(?, header = {not spec.columns}, skip = {spec.skip}, nullstr = ?, "
             f"auto_detect = false, columns = {{{types}}}, delim = ?, "
             "quote = '\"', escape = '\"', compression = ?, hive_partitioning = false)",
@@ -261,32 +268,31 @@ def _load_whole(con: duckdb.DuckDBPyConnection, file: CsvFile) -> bool:
                 "gzip" if is_gzip(file.path) else "none",
             ],
         )
+        ((rows_loaded,),) = inserted.fetchall()
     except duckdb.InvalidInputException:
-        return False
-    ((rows_loaded,),) = inserted.fetchall()
-    if rows_loaded + above == lines:
-        return True
-    con.execute(f"DELETE FROM {sql_name(file.source)} WHERE _file = ?", [file.label])
-    return False
+        rows_loaded = -1
+    is_whole = bool(rows_loaded + above == lines)
+    (con.commit if is_whole else con.rollback)()
+    return is_whole
 
 
-def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[str | int | None, ...]]:
+def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[int, list[str | None]]]:
     """The rows of a file in which not every line is a row, with exact lines; others go into ``rejects``."""
     nulls = {"", *file.spec.nulls}
     for line, row, _ in file_rows(file.path, file.source, file.spec, file.columns):
         if isinstance(row, str):
             rejects.append(Reject(file.label, line, row))
         else:
-            yield (*(None if value in nulls else value for value in row), file.label, line)
+            yield line, [None if value in nulls else value for value in row]
 
 
-def _refuse_second_header(con: duckdb.DuckDBPyConnection, file: CsvFile) -> None:
+def _refuse_second_header(con: duckdb.DuckDBPyConnection, table: str, first: int, file: CsvFile) -> None:
     # Files that were joined keep the byte order mark of the second before its header.
     same = " AND ".join(
-        f"lower(ltrim({sql_name(column)}, '\ufeff')) = lower({sql_text(column)})" for column in file.columns
+        f"lower(ltrim(c{place}, '\ufeff')) = lower({sql_text(column)})"
+        for place, column in enumerate(file.columns)
     )
-    query = f"SELECT min(_line) FROM {sql_name(file.source)} WHERE _file = {sql_text(file.label)} AND {same}"
-    line = number(con, query)
+    line = number(con, f"SELECT min(rowid + _line) FROM {sql_name(table)} WHERE rowid >= {first} AND {same}")
     if line:
         raise DataError(
             f"{file.path} repeats its header in line {line}, as if two files had been joined. "

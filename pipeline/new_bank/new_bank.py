@@ -107,9 +107,8 @@ def _decode(con: duckdb.DuckDBPyConnection, name: str, group: FileGroup) -> None
     """Give the relation of a wide source with several figures the columns that its header says."""
     wide = group.spec.unpivot
     if wide and not wide.period:
-        kind = "VIEW" if group.spec.format == "parquet" else "TABLE"
         con.execute(f'CREATE TEMP TABLE "decoded" AS SELECT *, {decoded(wide)} FROM {sql_name(name)}')
-        con.execute(f"DROP {kind} {sql_name(name)}")
+        con.execute(f"DROP VIEW {sql_name(name)}")
         con.execute(f'ALTER TABLE "decoded" RENAME TO {sql_name(name)}')
 
 

@@ -51,6 +51,29 @@ def test_two_files_of_one_name_are_told_apart_by_their_folder(tmp_path):
     assert rows == [("1", "a", "2024/t.csv", 2), ("2", "b", "2025/t.csv", 2)]
 
 
+def test_lines_are_right_in_files_before_and_behind_a_broken_one(tmp_path):
+    """The second file is read twice, and what was read of it at first leaves no gap. Two columns have names
+    that DuckDB or the stored rows use themselves."""
+    write(tmp_path, "rowid,c0\n1,a\n2,b\n")
+    write(tmp_path, 'rowid,c0\n3,"c\n4,d\n5\n\n6,f\n', "b.csv")
+    write(tmp_path, "rowid,c0\n7,g\n8,h\n", "c.csv")
+    rows, rejects = read(tmp_path)
+    assert [(row[0], *row[2:]) for row in rows] == [
+        ("1", "a.csv", 2), ("2", "a.csv", 3), ("4", "b.csv", 3), ("6", "b.csv", 6), ("7", "c.csv", 2),
+        ("8", "c.csv", 3),
+    ]  # fmt: skip
+    assert [(reject.file, reject.line) for reject in rejects] == [("b.csv", 2), ("b.csv", 4)]
+
+
+def test_lines_are_right_where_several_threads_read_a_file(tmp_path):
+    write(tmp_path, "id,x\n" + "".join(f"{line},{'x' * 90}\n" for line in range(2, 300_002)))
+    with duckdb.connect() as con:
+        con.execute("SET threads = 4")
+        open_source(con, "txn", Source(files="*.csv"), tmp_path, [tmp_path / "a.csv"])
+        query = "SELECT count(*), count(*) FILTER (id::BIGINT = _line) FROM txn"
+        assert con.execute(query).fetchall() == [(300_000, 300_000)]
+
+
 # Line 3 is damaged; the row below it stays on line 4, and no other row is lost.
 @pytest.mark.parametrize(
     ("line", "reason"),
