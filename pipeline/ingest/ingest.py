@@ -177,6 +177,7 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
             load.choose_buckets(state, incoming)
         distributed = open_distributed(state, table, incoming)
         new_rows = distributed.validate() if distributed else load.validate(con, settings, table, incoming)
+        load.drop_read(state, table)
         history.store_first_loaded(state, table, incoming)
         if table.name == "customers":
             follow_numbers(con, settings, alone=state.plan.base is None)
@@ -198,11 +199,10 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
             quarantine.keep_raw(state, table.name)
         weeks = distributed.write_kept() if distributed else load.write_kept(state, table, incoming.columns)
         moved = number(con, "SELECT count(*) FROM repeated WHERE moved AND NOT _earlier")
-        superseded = 0
         if table.by_customer:
             load.write_refused(state, table, incoming.columns)
             load.write_notes(state, table)
-            superseded = count_superseded(state, table)
+        superseded = count_superseded(state, table) if table.by_customer else 0
         load.store_references(state, table)
         counts = count_files(state, table, new_rows, rejects, weeks)
         corrected = quarantine.note_corrected(con, table.name, counts)

@@ -31,8 +31,8 @@ from pipeline.ingest.renumbered import (
     has_numbers,
     store_numbers,
 )
-from pipeline.ingest.selects import describe, sources_read
-from pipeline.ingest.sources import Reject, files_of, notation_of, open_source
+from pipeline.ingest.selects import ORDER, describe, load_selects, sources_read
+from pipeline.ingest.sources import Reject, drop_rows, files_of, notation_of, open_source
 from pipeline.ingest.values import NO_NOTATION, Notation, typed
 from pipeline.snapshots.spark import Cluster
 from pipeline.tables import NOTES, UNDATED
@@ -137,6 +137,15 @@ def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:
     rejects = open_source(state.con, name, spec, state.raw, read, schema_like)
     before = state.plan.base.unreadable.get(name, []) if new and state.plan.base else []
     state.unreadable[name] = [*before, *rejects]
+
+
+def drop_read(state: Ingestion, table: Table) -> None:
+    """Drop the stored rows of sources that no SELECT after this table's reads: they take room."""
+    selects = load_selects(state.settings)
+    later = [selects[name] for name in ORDER[ORDER.index(table.name) + 1 :] if name in selects]
+    needed = {source for select in later for source in sources_read(state.con, state.settings, select)}
+    for source in state.opened.keys() - needed:
+        drop_rows(state.con, source)
 
 
 def choose_buckets(state: Ingestion, incoming: Incoming) -> None:

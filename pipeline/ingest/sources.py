@@ -109,6 +109,12 @@ def open_source(
     return rejects
 
 
+def drop_rows(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Drop what is stored of a source; of one that lies in Parquet that is nothing."""
+    for kind in ("rows", "long"):
+        con.execute(f"DROP TABLE IF EXISTS {sql_name(f'{name} {kind}')}")
+
+
 def _load(
     con: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str], files: Sequence[CsvFile]
 ) -> tuple[str, list[Reject]]:
@@ -146,7 +152,6 @@ def _load_wide(
         rejects += refused
         wide = unpivot(spec, f"({rows})", dict.fromkeys(file.columns, "VARCHAR"), says)
         con.execute(f"INSERT INTO {sql_name(long.name)} BY NAME {wide}")
-    con.execute(f"DROP TABLE IF EXISTS {sql_name(f'{name} rows')}")
     return f"FROM {sql_name(long.name)}", rejects
 
 

@@ -89,6 +89,25 @@ def test_only_the_new_file_is_read(tiny, monkeypatch: pytest.MonkeyPatch) -> Non
     assert sorted(opened) == [("fx", ["fx.csv"]), ("prod", ["prod.csv"]), ("txn", ["txn_2.csv"])]
 
 
+def test_stored_rows_of_a_source_go_when_no_later_select_reads_them(
+    tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.select(
+        "holdings",
+        "SELECT CUST AS customer_id, h.PROD AS product_id, DAY AS valued_on, BAL AS balance, "
+        "'CNY' AS currency, DAY AS known_on, h._file, h._line FROM hold h JOIN prod p ON h.PROD = p.PROD",
+    )
+    dropped, original = [], load.drop_rows
+
+    def watched(con: Any, name: str) -> None:
+        dropped.append(name)
+        original(con, name)
+
+    monkeypatch.setattr(load, "drop_rows", watched)
+    tiny.ingest()
+    assert dropped.index("fx") < dropped.index("txn") < dropped.index("prod")
+
+
 def test_the_same_rows_in_another_file_are_all_duplicates(tiny) -> None:
     first = tiny.ingest()
     build(tiny, first)
