@@ -18,8 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from cryptography import x509
@@ -112,21 +111,21 @@ def connected(host: str, number: int, gather: Callable[[Any], list[Any]]) -> Ite
     """
     with ExitStack() as held:
         server = held.enter_context(socket.create_server((host, 0), backlog=128))
-        folder = Path(held.enter_context(TemporaryDirectory()))
-        all_of_them = gather((host, server.getsockname()[1], _make_certificate(folder)))
+        certificate, accepting, connecting = _make_certificate()
+        all_of_them = gather((host, server.getsockname()[1], certificate))
         places = {(address, port): k for k, (address, port, _) in enumerate(all_of_them) if k != number}
         certificates = [text for *_, text in all_of_them]
+        for context in (accepting, connecting):
+            context.load_verify_locations(cadata="".join(certificates))
         senders = held.enter_context(ThreadPoolExecutor(max(1, len(places))))
         until = time.monotonic() + CONNECT_SECONDS
-        accepted = senders.submit(
-            _accept, server, _context(folder, certificates, True), certificates, until, held
-        )
+        accepted = senders.submit(_accept, server, accepting, certificates, until, held)
         try:
-            context = _context(folder, certificates, False)
             to_others = {
-                k: _connect(place, context, certificates[k], until, held) for place, k in places.items()
+                k: _connect(place, connecting, certificates[k], until, held) for place, k in places.items()
             }
             from_others = accepted.result()
+            server.close()
         except OSError as error:
             server.shutdown(socket.SHUT_RDWR)  # nobody is accepted any more
             raise DataError(
@@ -178,31 +177,30 @@ def _left(until: float) -> float:
     return left
 
 
-def _make_certificate(folder: Path) -> str:
-    """A certificate of this executor for this fit alone; the key lies in ``folder``."""
+def _make_certificate() -> tuple[str, ssl.SSLContext, ssl.SSLContext]:
+    """A certificate for this fit alone, and with its key TLS 1.3 to accept others by it and to connect by it.
+
+    The key lies on disk only until it is read.
+    """
     key, number = ec.generate_private_key(ec.SECP256R1()), x509.random_serial_number()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(number))])
-    made = x509.CertificateBuilder(name, name, key.public_key(), number)
-    made = made.not_valid_before(datetime(2000, 1, 1, tzinfo=UTC)).not_valid_after(
-        datetime(2100, 1, 1, tzinfo=UTC)
-    )
-    text = made.sign(key, SHA256()).public_bytes(Encoding.PEM)
+    since, until = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), number, since, until).sign(key, SHA256())
+    text = made.public_bytes(Encoding.PEM)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "executor.pem").write_bytes(secret + text)
-    return text.decode()
-
-
-def _context(folder: Path, certificates: Sequence[str], is_server: bool) -> ssl.SSLContext:
-    """TLS 1.3 with the holders of these certificates and nobody else."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if is_server else ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False  # the certificate itself is compared
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata="".join(certificates))
-    context.load_cert_chain(folder / "executor.pem")
-    if is_server:
-        context.num_tickets = 0  # nobody comes back
-    return context
+    accepting, connecting = (
+        ssl.SSLContext(kind) for kind in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
+    )
+    accepting.num_tickets = 0  # nobody comes back
+    with NamedTemporaryFile() as file:
+        file.write(secret + text)
+        file.flush()
+        for context in (accepting, connecting):
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.check_hostname = False  # the certificate itself is compared
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_cert_chain(file.name)
+    return text.decode(), accepting, connecting
 
 
 def _send(other: ssl.SSLSocket, message: bytes) -> None:

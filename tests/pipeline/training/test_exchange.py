@@ -57,7 +57,7 @@ def test_a_large_message_arrives_whole_in_both_directions():
 @pytest.mark.parametrize(
     "words", [b"", b"GET / HTTP/1.0\r\n\r\n", b"\x00\x00\x00\x00", "closed", "other key"]
 )
-def test_strangers_who_connect_first_are_sent_away(words, monkeypatch, tmp_path):
+def test_strangers_who_connect_first_are_sent_away(words, monkeypatch):
     monkeypatch.setattr(exchange, "SILENT_SECONDS", 0.3)
     held = []
 
@@ -68,8 +68,8 @@ def test_strangers_who_connect_first_are_sent_away(words, monkeypatch, tmp_path)
             if words == "closed":
                 plain.close()
             elif words == "other key":
-                exchange._make_certificate(tmp_path)
-                context = exchange._context(tmp_path, [each[2] for each in places], is_server=False)
+                _, _, context = exchange._make_certificate()
+                context.load_verify_locations(cadata="".join(each[2] for each in places))
                 threading.Thread(target=shake, args=(context, plain), daemon=True).start()
             else:
                 plain.sendall(words)
