@@ -106,6 +106,15 @@ class Fitted:
     medians: Medians
 
 
+@dataclass(frozen=True)
+class Bins:
+    """The customer-periods of both sets as LightGBM's bins, and the line that their trees begin with."""
+
+    train: lgb.Dataset
+    tune: lgb.Dataset
+    start: Start | None
+
+
 def fit(
     train: Matrix,
     tune: Matrix,
@@ -114,6 +123,7 @@ def fit(
     monotone: Sequence[int] = (),
     progress: Progress | None = None,
     machines: Machines = ALONE,
+    bins: Bins | None = None,
 ) -> Fitted:
     """Boosted trees on the customer-periods of ``train``, stopped by the log loss on those of ``tune``.
 
@@ -122,8 +132,28 @@ def fit(
     predicted is one customer on one Monday. What the repetition costs is effective sample size, so
     ``min_data_in_leaf`` should hold several customers. ``monotone`` says for each column whether risk may
     only rise (1) or fall (−1) with it; the period stays free. ``machines`` fit one model, each on the rows of
-    its own customers. Raises DataError when a set holds only one outcome, ConfigError when LightGBM does not
-    know a parameter.
+    its own customers. ``bins`` are those of ``binned``, if they stand already. Raises what it raises, and
+    ConfigError when LightGBM does not know a parameter.
+    """
+    params = parameters(training, training.lightgbm, "binary") | dict(machines.params)
+    if monotone:
+        params["monotone_constraints"] = [*monotone, 0]
+    bins = bins or binned(train, tune, horizons, training, machines)
+    log_kept = math.log(training.negatives_kept)
+    loss = _log_loss(log_kept) if machines is ALONE else machines.loss(_log_loss(log_kept))
+    with machines.of_lightgbm():
+        text, rounds, losses = train_trees(bins.train, bins.tune, params, training, loss, progress)
+    column_medians, fill_values = medians(train.features)
+    model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept, bins.start)
+    return Fitted(model, rounds, losses, sum(machines.gather(bins.train.num_data())), column_medians)
+
+
+def binned(
+    train: Matrix, tune: Matrix, horizons: Sequence[int], training: Training, machines: Machines = ALONE
+) -> Bins:
+    """What fits on the same rows share, whatever their rates, leaves, rounds and constraints.
+
+    Raises DataError when a set holds only one outcome.
     """
     for name, rows in (("train", train), ("tune", tune)):
         attrited = int(rows.attrited.sum())
@@ -133,8 +163,6 @@ def fit(
                 "Widen the cohort, choose a wider definition in [label], or deliver a longer history."
             )
     params = parameters(training, training.lightgbm, "binary") | dict(machines.params)
-    if monotone:
-        params["monotone_constraints"] = [*monotone, 0]
     kept = customer_periods(train.time_to_attrition, horizons)
     kept = downsample_negatives(kept, training.negatives_kept, training.seed)
     periods = customer_periods(tune.time_to_attrition, horizons)
@@ -149,12 +177,7 @@ def fit(
     names = [*train.columns, PERIOD]
     train_set = lgb.Dataset(kept.of(train), kept.gone, init_score=begun, feature_name=names, params=params)
     tune_set = train_set.create_valid(periods.of(tune), periods.gone, init_score=later)
-    loss = _log_loss(log_kept) if machines is ALONE else machines.loss(_log_loss(log_kept))
-    with machines.of_lightgbm():
-        text, rounds, losses = train_trees(train_set, tune_set, params, training, loss, progress)
-    column_medians, fill_values = medians(train.features)
-    model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept, start)
-    return Fitted(model, rounds, losses, sum(machines.gather(train_set.num_data())), column_medians)
+    return Bins(train_set, tune_set, start)
 
 
 def _known(rows: Matrix, periods: Periods, horizons: Sequence[int]) -> Known:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.settings import Training
-from models.hazard import fit
+from models.hazard import binned, fit
 from models.matrix import Matrix
 from models.metrics import ranking
 from models.splits import folds
@@ -71,6 +71,10 @@ def search(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4),
     )
     study.enqueue_trial({name: training.lightgbm[name] for name in SPACE if name in training.lightgbm})
+    # One set of bins serves leaves of any size, as long as no column is left out for the size of one trial's.
+    whole = {**training.lightgbm, "feature_pre_filter": False}
+    with_all = training.model_copy(update={"lightgbm": whole})
+    bins = [binned(train, tune, horizons, with_all) for train, tune in folds]
     trials: list[Trial] = []
     began = time.monotonic()
     while len(trials) < budget.trials:
@@ -78,10 +82,10 @@ def search(
             break
         suggestion = study.ask()
         params = {name: _suggested(suggestion, name) for name in SPACE}
-        changed = training.model_copy(update={"lightgbm": {**training.lightgbm, **params}})
+        changed = training.model_copy(update={"lightgbm": {**whole, **params}})
         losses, precisions = list[float](), list[float]()
         for number, (train, tune) in enumerate(folds):
-            fitted = fit(train, tune, horizons, changed, monotone)
+            fitted = fit(train, tune, horizons, changed, monotone, bins=bins[number])
             losses.append(min(fitted.losses))
             precisions.append(ranking(tune, _risk(fitted.model.raw(tune.features)))["average_precision"])
             suggestion.report(float(np.mean(losses)), number)

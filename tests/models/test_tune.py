@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from models.hazard import binned, fit
+from pipeline.training import tuning
 from pipeline.training.tuning import SPACE, Budget, best, search
 
 HORIZONS = (30, 60, 90)
@@ -23,6 +25,25 @@ def test_the_first_trial_is_what_the_settings_say_and_a_rerun_repeats_all(train,
     other = search(folds, quick.model_copy(update={"seed": 1}), HORIZONS, Budget(2), lambda *_: None)
     assert other[1]["params"] != first[1]["params"]
     assert np.mean(best(first)["log_loss"]) <= np.mean(first[0]["log_loss"])
+
+
+def test_rows_are_binned_once_a_fold_for_all_trials(train, tune, judge, quick, monkeypatch):
+    made = list[int]()
+    monkeypatch.setattr(tuning, "binned", lambda rows, *rest: made.append(len(rows)) or binned(rows, *rest))
+    search([(train, tune), (tune, judge)], quick, HORIZONS, Budget(4), lambda *_: None)
+    assert made == [len(train), len(tune)]
+
+
+def test_trees_of_shared_bins_are_those_of_bins_of_their_own(train, tune, quick):
+    def text(leaf: int, **shared) -> str:
+        chosen = {**quick.lightgbm, "feature_pre_filter": False, "min_data_in_leaf": leaf}
+        changed = quick.model_copy(update={"lightgbm": chosen})
+        return fit(train, tune, HORIZONS, changed, **shared).model.trees.text
+
+    chosen = {**quick.lightgbm, "feature_pre_filter": False}
+    bins = binned(train, tune, HORIZONS, quick.model_copy(update={"lightgbm": chosen}))
+    for leaf in (400, 10):
+        assert text(leaf, bins=bins) == text(leaf)
 
 
 def test_a_bad_start_is_found_out(train, tune, quick):
