@@ -159,13 +159,13 @@ def _let_through(
 ) -> tuple[Verdict, ...]:
     """The verdicts, refused ones overridden where a second person does so; ``run_id`` once there is a run.
 
-    Raises GateError, once the attempt is written down, where one stays refused.
+    Raises GateError, once the attempt is written down, where one stays refused: an empty cohort always.
     """
     refused = _names(verdicts, REFUSED)
     if not refused:
         return tuple(verdicts)
     attempt, waiver = run_id or evaluated.delivery, evaluated.waiver
-    if _is_overridden(context, evaluated, refused, run_id):
+    if not _is_empty(verdicts) and _is_overridden(context, evaluated, refused, run_id):
         details = {"why": waiver.override_why.strip(), "entered_by": context.user}
         _note(context, _person(waiver.override_by), RUN_OVERRIDDEN, attempt, refused, details)
         return tuple(
@@ -272,9 +272,19 @@ def _note(
 def _refusal(context: Context, monday: date, verdicts: Sequence[Verdict], undone: str) -> str:
     refused = [verdict.why for verdict in verdicts if verdict.outcome == REFUSED]
     sentences = " ".join(f"({number}) {why}" for number, why in enumerate(refused, 1))
+    remedy = (
+        "Nobody is left to score, so nobody can let this run through: correct the delivery, or [cohort] in "
+        "bank.toml."
+        if _is_empty(verdicts)
+        else "If the figures are right all the same, a second person lets this run through with "
+        "OVERRIDE_BY=<name> OVERRIDE_WHY='<reason>' (docs/operations.md)."
+    )
     return (
         f"the run of {monday} is refused by {len(refused)} of its gates; nothing was {undone}. "
-        f"{sentences} If the figures are right all the same, a second person lets this run through with "
-        "OVERRIDE_BY=<name> OVERRIDE_WHY='<reason>' (docs/operations.md). All figures: "
-        f"{_file(context, monday)}."
+        f"{sentences} {remedy} All figures: {_file(context, monday)}."
     )
+
+
+def _is_empty(verdicts: Sequence[Verdict]) -> bool:
+    """True where nobody is eligible on this Monday."""
+    return any(verdict.figure.name == "cohort" and not verdict.figure.value for verdict in verdicts)

@@ -139,3 +139,10 @@ def test_hard_limits_count_without_history(attempt, tmp_path):
     without = load_settings("demo", SETTINGS | {"gates": {"least_weeks": 104}})
     with pytest.raises(GateError, match=r"the AUM of all customers is [\d,]+; [\d,]+ to [\d,]+ is the limit"):
         attempt(plants(tmp_path)["balances in cents"], settings=without)
+
+
+def test_nobody_lets_an_empty_cohort_through(attempt):
+    nobody = load_settings("demo", SETTINGS | {"cohort": {"min_aum": 10**12, "max_aum": 2 * 10**12}})
+    for waiver in (NO_WAIVER, Waiver(override_by="Li Na", override_why="a small bank")):
+        with pytest.raises(GateError, match="so nobody can let this run through: correct the delivery, or"):
+            attempt(waiver=waiver, settings=nobody)
