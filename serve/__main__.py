@@ -64,6 +64,7 @@ def app() -> object:
     made = create_app()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)  # objects; what a request leaves is few, and looked through less often
     return made
 
 

@@ -141,7 +141,7 @@ class Tokens:
         """The caller of a token that was verified lately and has not expired."""
         digest = hash_of(token)
         caller, expires, trusted_until = self._accepted.get(digest, (None, 0.0, 0.0))
-        if digest.hex() in self.ended:
+        if self.ended and digest.hex() in self.ended:
             return None
         return caller if time.time() < expires and time.monotonic() < trusted_until else None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import re
 import time
@@ -51,6 +52,7 @@ class EdgeMiddleware:
         self._app = app
         self._settings = settings
         self._hosts = {host.lower().encode() for host in settings.hosts}
+        self._time_limits = TimeLimits(settings.answer_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,16 +67,17 @@ class EdgeMiddleware:
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
         scope = routable(scope)
         context = RequestContext(scope, send, headers, self._settings.prefix)
+        self._time_limits.begin(context)
         try:
-            async with asyncio.timeout(self._settings.answer_seconds) as patience:
-                context.patience = patience
-                await self._pass(scope, receive, context.send, headers)
-        except TimeoutError:
-            if context.status:  # it has begun, so the caller can only see that it breaks off
+            await self._pass(scope, receive, context.send, headers)
+        except asyncio.CancelledError:
+            if not context.late or context.task.uncancel():
                 raise
-            context.patience = None
+            if context.status:  # it has begun, so the caller can only see that it breaks off
+                raise TimeoutError from None
             await problems.answer(503, "The answer took too long.")(scope, receive, context.send)
         finally:
+            self._time_limits.end(context)
             context.end()
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
@@ -100,7 +103,8 @@ class RequestContext:
         self._state: dict[str, Any] = scope["state"]
         self._request_id = self._state["request_id"] = _request_id(sent)
         self.status = 0
-        self.patience: asyncio.Timeout | None = None
+        self.due, self.late = math.inf, False  # in the time of the event loop
+        self.task: asyncio.Task[Any]
 
     async def send(self, message: Message) -> None:
         """Once an answer without a known length has begun it may take longer: an export is long."""
@@ -117,8 +121,8 @@ class RequestContext:
             if self._scope.get("scheme") == "https":
                 headers.append((b"strict-transport-security", b"max-age=31536000"))
             message["headers"] = headers
-            if self.patience and not any(name == b"content-length" for name, _ in headers):
-                self.patience.reschedule(asyncio.get_running_loop().time() + LONGEST_SECONDS)
+            if not any(name == b"content-length" for name, _ in headers):
+                self.due += LONGEST_SECONDS
         await self._send(message)
 
     def _prefixed(self, name: bytes, content: bytes) -> bytes:
@@ -139,6 +143,40 @@ class RequestContext:
                 self.status,
                 seconds,
             )
+
+
+class TimeLimits:
+    """Cancels the requests that take too long: one timer for all, as asyncio.timeout makes one for each."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._under_way: set[RequestContext] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None  # that has the timer
+
+    def begin(self, context: RequestContext) -> None:
+        """Within the task of the request, which is cancelled unless it ends in time."""
+        loop = asyncio.get_running_loop()
+        context.task = asyncio.current_task()  # type: ignore[assignment]
+        context.due = loop.time() + self._seconds
+        self._under_way.add(context)
+        if self._loop is not loop:
+            self._loop = loop
+            self._look(loop)
+
+    def end(self, context: RequestContext) -> None:
+        self._under_way.discard(context)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        at = loop.time()
+        for context in [context for context in self._under_way if context.due <= at]:
+            self.end(context)
+            context.late = True
+            context.task.cancel()
+        if self._under_way:  # nobody who comes from now on is due sooner
+            due = min(at + self._seconds, *(context.due for context in self._under_way))
+            loop.call_at(due, self._look, loop)
+        else:
+            self._loop = None
 
 
 def _without_body(send: Send) -> Send:

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
 from serve.app import create_app
+from serve.auth import rates
 from serve.auth.policy import Role
 from serve.auth.tokens import Caller
 from serve.http.problems import Problem
@@ -45,6 +47,27 @@ def test_callers_are_counted_apart_and_who_has_no_token_is_not_counted(client, b
         assert client.get("/v1/runs/latest", headers=one).status_code == 200
     assert client.get("/v1/runs/latest", headers=one).status_code == 429
     assert client.get("/v1/runs/latest", headers=other).status_code == 200
+
+
+def test_a_window_begins_with_its_first_request_and_those_that_ended_are_forgotten(service, monkeypatch):
+    """Two a minute, the first at second 100: the window ends at 160."""
+    now, state = [100.0], {}
+    monkeypatch.setattr("serve.auth.rates.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("serve.auth.rates.REMEMBERED", 2)
+    counted = rates.Rates(service.model_copy(update={"rate": "2/minute"}))
+    li, wu, ma = (Caller(name, Role.ADMIN, "", "") for name in ("li", "wu", "ma"))
+    counted.count(li, state)
+    now[0] = 159.5
+    counted.count(li, state)
+    assert state["rate"][1] == (b"ratelimit", b'"caller";r=0;t=1')
+    with pytest.raises(HTTPException, match="More than 2 requests"):
+        counted.count(li, state)
+    counted.count(wu, state)
+    now[0] = 160.0
+    counted.count(ma, state)
+    assert [subject for _, subject in counted._windows] == ["wu", "ma"]
+    counted.count(li, state)
+    assert state["rate"][1] == (b"ratelimit", b'"caller";r=1;t=60')
 
 
 def test_exports_at_once_are_counted_until_they_end(service, bearer, published):  # noqa: ARG001

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 
 import pytest
 from fastapi.testclient import TestClient
@@ -141,6 +142,51 @@ def test_an_answer_that_has_begun_may_take_its_time(service):
     middleware = edge_middleware.EdgeMiddleware(slow, service.model_copy(update={"answer_seconds": 0.1}))
     asyncio.run(middleware(scope, None, send))
     assert [one.get("body") for one in passed] == [None, b"all"]
+
+
+def test_each_of_many_answers_has_its_own_deadline_and_one_timer_serves_all(service, monkeypatch):
+    """Two requests, 0.1 s apart, of which each may take 0.2 s; a third ends in time, a fourth is left."""
+    ended, timers, host = {}, [], [(b"host", service.hosts[0].encode())]
+
+    async def answer(scope, _receive, send):
+        if scope["path"] == "/quick":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+            return
+        await asyncio.Event().wait()
+
+    middleware = edge_middleware.EdgeMiddleware(answer, service.model_copy(update={"answer_seconds": 0.2}))
+
+    async def ask(path):
+        began, seen = time.monotonic(), []
+        scope = {"type": "http", "method": "GET", "path": path, "headers": host}
+
+        async def send(message):
+            seen.append(message.get("status"))
+
+        await middleware(scope, None, send)
+        ended[path] = (seen[0], time.monotonic() - began)
+
+    async def ask_all():
+        loop = asyncio.get_running_loop()
+        call_at = loop.call_at
+        monkeypatch.setattr(
+            loop, "call_at", lambda *given, **more: timers.append(given) or call_at(*given, **more)
+        )
+        tasks = [asyncio.create_task(ask("/first"))]
+        await asyncio.sleep(0.1)
+        tasks += [asyncio.create_task(ask(path)) for path in ("/second", "/quick", "/left")]
+        await asyncio.sleep(0)
+        tasks[-1].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert tasks[-1].cancelled()
+
+    asyncio.run(ask_all())
+    assert [status for status, _ in ended.values()] == [200, 503, 503]
+    assert all(0.19 < ended[path][1] < 1 for path in ("/first", "/second"))
+    looks = [given for given in timers if given[1].__name__ == "_look"]
+    assert len(looks) == 2
+    asyncio.run(ask("/first"))  # on another event loop, which gets a timer of its own
+    assert ended["/first"][0] == 503
 
 
 def parts(*bodies):
