@@ -293,7 +293,7 @@ async def _caller(request: Request, credentials: str) -> Caller:
     except RefusedError as error:
         log.warning("a token was refused: %s", error)
         raise _unknown('Bearer error="invalid_token"') from None
-    state.rates.count(caller, request.scope["state"])
+    await state.rates.count(caller, request.scope["state"])
     return caller
 
 

@@ -7,6 +7,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import HTTPException
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage
 
 from configs.service import ServiceSettings
 from serve.auth.policy import Role
@@ -14,47 +16,36 @@ from serve.auth.tokens import Caller
 from serve.http.problem_kinds import Refusal
 
 EXPORT_RETRY_SECONDS = 10
-REMEMBERED = 10_000  # windows; then those that have ended are forgotten
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
 class Rates:
     """Counts requests by caller, in windows that begin with the first request."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        self._people, self._crm = _parsed(settings.rate), _parsed(settings.rate_crm)
-        self._windows: dict[tuple[Role, str], tuple[float, int]] = {}  # ends, in time.monotonic; requests
+        self._windows = MemoryStorage()
+        self._people, self._crm = parse(settings.rate), parse(settings.rate_crm)
 
-    def count(self, caller: Caller, state: MutableMapping[str, Any]) -> None:
+    async def count(self, caller: Caller, state: MutableMapping[str, Any]) -> None:
         """Notes in a request's ``state`` the headers that say what is left of the rate, whatever is answered.
 
         Raises HTTPException 429 for the first request too many, saying when to ask again.
         """
-        most, length = self._crm if caller.role is Role.CRM else self._people
-        at, key = time.monotonic(), (caller.role, caller.subject)
-        ends, before = self._windows.get(key, (0.0, 0))
-        if ends <= at:
-            ends, before = at + length, 0
-            if len(self._windows) >= REMEMBERED:
-                self._windows = {key: window for key, window in self._windows.items() if window[0] > at}
-        self._windows[key] = ends, before + 1
-        seconds = math.ceil(ends - at)
-        # By draft-ietf-httpapi-ratelimit-headers: q requests in w seconds; r are left, for t seconds.
-        state["rate"] = [
-            (b"ratelimit-policy", b'"caller";q=%d;w=%d' % (most, length)),
-            (b"ratelimit", b'"caller";r=%d;t=%d' % (max(0, most - before - 1), seconds)),
-        ]
-        if before >= most:
-            raise HTTPException(429, f"More than {most} requests.", {"Retry-After": str(seconds)})
+        rate = self._crm if caller.role is Role.CRM else self._people
+        window = rate.key_for(caller.role, caller.subject)
+        requests = await self._windows.incr(window, rate.get_expiry())
+        seconds = max(1, math.ceil(await self._windows.get_expiry(window) - time.time()))
+        state["rate"] = _headers(rate, max(0, rate.amount - requests), seconds)
+        if requests > rate.amount:
+            raise HTTPException(429, f"More than {rate.amount} requests.", {"Retry-After": str(seconds)})
 
 
-def _parsed(rate: str) -> tuple[int, int]:
-    """
-    >>> _parsed("600/minute")
-    (600, 60)
-    """
-    most, _, unit = rate.partition("/")
-    return int(most), _SECONDS[unit]
+def _headers(rate: RateLimitItem, remaining: int, seconds: int) -> list[tuple[bytes, bytes]]:
+    """By draft-ietf-httpapi-ratelimit-headers: q requests in w seconds; r are left, for t seconds."""
+    policy = f'"caller";q={rate.amount};w={rate.get_expiry()}'
+    return [
+        (b"ratelimit-policy", policy.encode()),
+        (b"ratelimit", f'"caller";r={remaining};t={seconds}'.encode()),
+    ]
 
 
 class Exports:
