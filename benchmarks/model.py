@@ -36,7 +36,7 @@ from benchmarks.processes import alone, parser, say, stopwatch
 from configs.bank_folder import load_settings
 from configs.settings import Settings
 from models.boosting import parameters
-from models.bundle import Bundle, load
+from models.bundle import load
 from models.explain import contributions, top_reasons
 from models.hazard import customer_periods, downsample_negatives
 from models.severity import fit_severity
@@ -93,10 +93,10 @@ def fitting(settings: Settings, home: Home, chosen: Split, rounds: int) -> dict[
     return fitted | found | sizes | {"columns": len(trained.columns)}
 
 
-def judging(settings: Settings, data: Path) -> dict[str, Any]:
+def judging(settings: Settings, data: Path, model_id: str) -> dict[str, Any]:
     """Figures of all that is found out about the model that was trained, on rows that are read."""
     bank = Context(settings, data)
-    bundle = newest(bank)
+    bundle = load(bank.home.models / model_id, bank.bundle_key)
     rows = load_matrix(bank.home, bundle.snapshots.evaluation, bundle.learnt)
     took = stopwatch()
     evaluate_after_training(bank, bank.tables, bundle, rows, None)
@@ -108,14 +108,10 @@ def judging(settings: Settings, data: Path) -> dict[str, Any]:
     return took() | {"evaluation": evaluation, "compared": compared, "rows": len(rows)}
 
 
-def newest(bank: Context) -> Bundle:
-    return load(max(bank.home.models.iterdir(), key=lambda path: path.stat().st_mtime), bank.bundle_key)
-
-
-def scoring(settings: Settings, data: Path, chosen: Split, rows: int) -> dict[str, Any]:
+def scoring(settings: Settings, data: Path, model_id: str, chosen: Split, rows: int) -> dict[str, Any]:
     """Figures of the risks and shares of so many customers, then of their reasons; rows may repeat."""
     bank = Context(settings, data)
-    bundle = newest(bank)
+    bundle = load(bank.home.models / model_id, bank.bundle_key)
     some = load_matrix(bank.home, (*chosen.tune, *chosen.evaluation), bundle.learnt).features
     values = np.resize(some, (rows, some.shape[1]))
     took = stopwatch()
@@ -180,12 +176,13 @@ def main() -> None:
     build_outcomes(settings, home, tables, days, as_of, lambda *_: None)
     say("training")
     found = {"train": alone(training, settings, data, chosen, as_of)}
+    model_id = found["train"]["model_id"]
     say("judging")
-    found["judge"] = alone(judging, settings, data)
+    found["judge"] = alone(judging, settings, data, model_id)
     say("LightGBM alone")
     found["fit"] = alone(fitting, settings, home, chosen, found["train"]["rounds_tried"])
     say("scoring")
-    found["score"] = alone(scoring, settings, data, chosen, given.rows)
+    found["score"] = alone(scoring, settings, data, model_id, chosen, given.rows)
     result = figures(found) | {"bytes": bytes_on_disk(home, tables, chosen.train[-1])}
     result |= {"load_average": round(os.getloadavg()[0], 1), "customers": given.customers}
     write_json(given.work / "model.json", result)
