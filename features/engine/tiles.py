@@ -103,6 +103,15 @@ def _add_block(block: Ints, tiles: Ints, start: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def accumulate(tiles: Ints) -> None:
+    """Turn the tiles into their running sums, in their place."""
+    for k in range(tiles.shape[0]):
+        for p in range(1, tiles.shape[1]):
+            for c in range(tiles.shape[2]):
+                tiles[k, p, c] += tiles[k, p - 1, c]
+
+
+@numba.njit(cache=True, nogil=True)
 def keep_largest(
     position: Ints, customer: Ints, group_key: Ints, value: Ints, first: Ints, column: Ints, tiles: Ints
 ) -> None:

@@ -32,7 +32,7 @@ def _missed(bucket: Bucket) -> tuple[SnapshotArray, SnapshotArray]:
     if not len(bucket.entities.offers):
         return missed, below
     table = make_offers(bucket.entities.offers)
-    earning = _Earning(bucket.balances.changes)
+    earning = _Earning(bucket.balances.changes, int(calendar.snapshots.min()))
     for s, day in enumerate(calendar.snapshots):
         running = table.running(int(day))
         if not running:
@@ -52,13 +52,17 @@ def _missed(bucket: Bucket) -> tuple[SnapshotArray, SnapshotArray]:
 
 
 class _Earning:
-    """The balances above 0 whose interest is known, loans apart, one entry per row of holdings."""
+    """The balances above 0 whose interest is known and that stand on the first Monday or later, loans apart.
 
-    def __init__(self, changes: BalanceChanges) -> None:
+    One entry per row of holdings.
+    """
+
+    def __init__(self, changes: BalanceChanges, first_monday: int) -> None:
         rows = changes.rows
         columns = rows.columns
         known = (columns["interest_rate"] >= 0) & (columns["balance_base"] > 0)
-        chosen = np.flatnonzero(known & (columns["product_class"] != LOAN))
+        stands = (changes.ends >= first_monday) & (columns["product_class"] != LOAN)
+        chosen = np.flatnonzero(known & stands)
         self.customer, self.start, self.end = rows.customer[chosen], rows.day[chosen], changes.ends[chosen]
         self.balance, self.interest = columns["balance_base"][chosen], columns["interest_rate"][chosen]
         self._product_class, self._months = columns["product_class"][chosen], columns["months"][chosen]

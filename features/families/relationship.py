@@ -101,22 +101,25 @@ def surveys(bucket: Bucket) -> Columns:
     """Mean score of the last year; of each factor the score of its last day, and days since then."""
     entities, calendar = bucket.entities, bucket.calendar
     rows, customers, survey = entities.tables["surveys"], len(entities), bucket.settings.survey
-    score_of = answer_scores(rows, survey)
+    scores = answer_scores(rows, survey)
+    scored = ~np.isnan(scores)
+    rows, scores = rows.take(scored), scores[scored]
     shape = (len(calendar.snapshots), customers)
     mean = np.full(shape, np.nan)
     score, age = np.full((2, len(ITEMS), *shape), np.nan)
     codes = [rows.code("item", *(item.name for item in survey.items_of(factor))) for factor in ITEMS]
+    of_factor = [np.isin(rows.columns["item"], code) for code in codes]
     for s, day in enumerate(calendar.snapshots):
-        visible = np.flatnonzero(seen(rows, int(day)) & ~np.isnan(score_of))
-        who, when, answer = rows.customer[visible], rows.day[visible], score_of[visible]
-        recent = when >= day - 364
-        mean[s] = _mean(who[recent], answer[recent], customers)
-        for k, code in enumerate(codes):
-            of_item = np.isin(rows.columns["item"][visible], code)
+        visible = seen(rows, int(day))
+        recent = visible & (rows.day >= day - 364)
+        mean[s] = _mean(rows.customer[recent], scores[recent], customers)
+        for k, answers in enumerate(of_factor):
+            chosen = np.flatnonzero(visible & answers)
+            who, when = rows.customer[chosen], rows.day[chosen]
             last = np.full(customers, -1, np.int64)
-            np.maximum.at(last, who[of_item], when[of_item])
-            newest = of_item & (when == last[who])
-            score[k, s] = _mean(who[newest], answer[newest], customers)
+            last[who] = when  # rows come by day
+            newest = when == last[who]
+            score[k, s] = _mean(who[newest], scores[chosen[newest]], customers)
             age[k, s] = np.where(last >= 0, day - last, np.nan)
     yield Name("survey_score", "mean", weeks(52)), mean
     for k, item in enumerate(ITEMS):

@@ -71,7 +71,9 @@ def test_a_wide_table_is_packed_to_be_read_fast(tmp_path):
         table = pa.table({f"f{k}": [0.5 * k, None] for k in range(width)})
         write_parquet(table, tmp_path / "one.parquet")
         file = pq.ParquetFile(tmp_path / "one.parquet")
-        assert file.metadata.row_group(0).column(0).compression == codec
+        column = file.metadata.row_group(0).column(0)
+        assert column.compression == codec
+        assert column.has_dictionary_page == column.is_stats_set == (codec == "ZSTD")
         assert file.read().equals(table)
 
 

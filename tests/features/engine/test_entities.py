@@ -4,10 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.engine.entities import FOREVER, make_entities
+from features.engine.entities import FOREVER, ascending, make_entities
 
 BOOKED = [
     {"customer_id": "C2", "booked_at": datetime(2024, 3, 4), "amount": "-0.01", "kind": "card"},
@@ -32,6 +33,13 @@ def test_rows_are_sorted_by_customer_and_moment(tables: dict[str, pa.Table]) -> 
     assert rows.until.tolist() == [monday + 7, FOREVER, FOREVER]
     assert rows.columns["amount_base"].tolist() == [-999_999_999_999_999_999, 1230, -1]
     assert [rows.labels["kind"][code] for code in rows.columns["kind"]] == ["salary", "fee", "card"]
+
+
+@pytest.mark.parametrize("far", [1, 2**62])  # by one number per row, and where 63 bits do not hold it
+def test_places_ascend_by_column_and_equal_rows_stay_as_they_stand(far: int) -> None:
+    columns = np.array([[1, 0, 1, 0, 1], [far, 0, -far, 0, -far]])
+    assert ascending(*columns).tolist() == [1, 3, 2, 4, 0]
+    assert ascending(*columns[:, :0]).tolist() == []
 
 
 def test_chunks_and_slices_are_the_same_table(tables: dict[str, pa.Table]) -> None:

@@ -19,12 +19,15 @@ OFFER = {"offer_id": "O", "product_class": "term", "months": 12, "interest_rate"
 def gap(tables_of: Any, bank_settings: Settings) -> Any:
     """Interest missed and money below offers, of 600,000 in a year's deposit at 1.75% and 100,000 without."""
 
-    def look(*offers: dict[str, Any], **changed: Any) -> tuple[float, float]:
+    def look(*offers: dict[str, Any], paid_out: date | None = None, **changed: Any) -> tuple[float, float]:
         held = {"customer_id": "C1", "valued_on": date(2023, 6, 1), "known_on": date(2023, 6, 1)}
         rows = [
             held | {"product_id": "term", "balance": 600_000, "interest_rate": "1.75"} | changed,
             held | {"product_id": "demand", "balance": 100_000},
         ]
+        if paid_out:
+            end = {"product_id": "term", "balance": 0, "valued_on": paid_out, "known_on": paid_out}
+            rows.append(held | end)
         bank = {
             "customers": [{"customer_id": "C1", "opened_on": date(2015, 5, 1)}],
             "products": [{"product_id": "term", "product_class": "term", "months": 12},
@@ -51,6 +54,10 @@ def test_an_offer_counts_for_its_class_currency_term_amount_and_days(gap, other)
     assert gap(OFFER) == (3_000, 600_000)  # half a percent of 600,000
     assert gap(OFFER | {"least_amount": 600_000, "to_on": MONDAY}) == (3_000, 600_000)
     assert not gap(OFFER | other)[0] > 0
+
+
+def test_a_balance_counts_that_is_paid_out_on_the_monday_itself(gap):
+    assert gap(OFFER, paid_out=MONDAY) == (3_000, 600_000)
 
 
 def test_the_best_of_several_and_none_that_pays_less(gap):
