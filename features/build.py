@@ -32,7 +32,7 @@ from features.tier_rule import tier_columns
 from features.weight import base_aum, present_aum, rows_before
 
 Family = Callable[[Bucket], Columns]
-# Of cohort, features and labels: raised whenever one byte of them changes for the same tables and settings.
+# Of cohort, features and labels: raised whenever one value of them changes for the same tables and settings.
 FEATURES_VERSION = 4
 # The families in the order of the columns; each is the function of its name.
 FAMILIES = (
