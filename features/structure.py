@@ -29,7 +29,7 @@ from features.engine.activity import counted, make_activity
 from features.engine.balances import BalanceChanges, make_balances
 from features.engine.cut import Arrays, recompute_late_arrivals, value_as_of
 from features.engine.entities import EPOCH, FOREVER, Entities, Ints, Rows
-from features.engine.tiles import Calendar, accumulate, add
+from features.engine.tiles import Calendar, add, sum_up
 from features.families.lifecycle import stage, tenure
 from features.families.relationship import assigned, household
 from features.tier_rule import tier_places
@@ -191,7 +191,7 @@ def _running(parts: Sequence[Part], calendar: Calendar, customers: int) -> Ints:
     day, customer, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     part = np.repeat(np.arange(len(parts)), [len(days) for days, *_ in parts])
     add(calendar.position(day), customer, np.arange(len(day) + 1), part, value, tiles)
-    accumulate(tiles)
+    sum_up(tiles)
     return tiles
 
 

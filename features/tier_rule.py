@@ -27,7 +27,7 @@ from configs.settings import Settings, Tier
 from configs.tier_rule import TierRule
 from features.engine.balances import LOAN, MINOR, Balances, month_number
 from features.engine.entities import Ints
-from features.engine.tiles import SnapshotArray, accumulate, add
+from features.engine.tiles import SnapshotArray, add, sum_up
 
 NO_TIER = -1  # of customers whose AUM before the snapshot is not known
 
@@ -116,7 +116,7 @@ def _aum_before(balances: Balances, days: Ints) -> tuple[Ints, Ints]:
     value = np.stack([change, change * (rows.day - edges[0])], axis=1).reshape(-1)
     column, first = np.tile(np.arange(2), len(rows)), np.arange(len(rows) + 1) * 2
     add(np.searchsorted(edges, rows.day, side="right"), rows.customer, first, column, value, tiles)
-    accumulate(tiles)
+    sum_up(tiles)
     at = np.searchsorted(edges, days)
     aum, moment = tiles[0, at], tiles[1, at]
     return aum, (days - edges[0])[:, None] * aum - moment

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.tables import PRODUCT_CLASSES
-from features.engine.entities import FOREVER, Ints, Rows, ascending
-from features.engine.tiles import Calendar, SnapshotArray, accumulate, add, trailing_sum
+from features.engine.entities import FOREVER, Ints, Rows, order_of
+from features.engine.tiles import Calendar, SnapshotArray, add, sum_up, trailing_sum
 
 CLASSES = tuple(name for name in PRODUCT_CLASSES if name != "loan")
 MINOR = 100.0  # minor units in one unit of base currency
@@ -47,7 +47,7 @@ class BalanceChanges:
     def by_day(self) -> Ints:
         """The places of the changes that are no loan's, by customer and day."""
         rows = self.rows
-        order = ascending(rows.customer, rows.day)
+        order = order_of(rows.customer, rows.day)
         return order[rows.columns["product_class"][order] != LOAN]
 
 
@@ -55,7 +55,7 @@ def make_balance_changes(holdings: Rows) -> BalanceChanges:
     """Turn balances into changes. Rows must be cut already: one version of each, in any order."""
     product = holdings.columns["product_id"]
     account = product * len(holdings.labels["account_id"]) + holdings.columns["account_id"]
-    order = ascending(holdings.customer, account, holdings.day)
+    order = order_of(holdings.customer, account, holdings.day)
     rows, account = holdings.take(order), account[order]
     balance, again = rows.columns["balance_base"], _again(rows.customer, account)
     before = _shift(balance, again)
@@ -76,7 +76,7 @@ def _held(rows: Rows, change: Ints) -> Ints:
     """+1 and -1 on the last row of a day on which a product, all accounts together, rises above 0 or falls
     back."""
     columns = (rows.customer, rows.columns["product_id"], rows.day)
-    order = ascending(*columns)
+    order = order_of(*columns)
     customer, product, day = (column[order] for column in columns)
     running = np.cumsum(change[order])
     first = np.flatnonzero(~_again(customer, product))
@@ -183,7 +183,7 @@ class Balances:
         tiles = np.zeros((len(PRODUCT_CLASSES), len(starts) + 1, self.products.shape[1]), np.int64)
         month, first = np.searchsorted(starts, rows.day, side="right"), np.arange(len(rows) + 1)
         add(month, rows.customer, first, rows.columns["product_class"], self.changes.change, tiles)
-        accumulate(tiles)
+        sum_up(tiles)
         return _by_name(tiles)
 
     def month_end(self, name: str, back: int | Ints) -> SnapshotArray:
@@ -214,7 +214,7 @@ def make_balances(holdings: Rows, calendar: Calendar, customers: int) -> Balance
         [product_class, *(np.full(n, classes + k, np.int64) for k in range(4))], axis=1
     ).reshape(-1)
     add(calendar.position(rows.day), rows.customer, np.arange(n + 1) * 5, column, value, tiles)
-    accumulate(tiles)
+    sum_up(tiles)
     by_class, (products, moved, change_days, market_days) = tiles[:classes], tiles[classes:]
     weeks = (7 * np.arange(calendar.positions))[:, None]
     return Balances(

@@ -161,12 +161,12 @@ def make_rows(name: str, table: pa.Table, ids: NDArray[np.object_]) -> Rows:
 
 def _in_time(rows: Rows) -> Rows:
     """The rows by customer, day and time of day."""
-    place = ascending(rows.customer, rows.day, rows.columns["time_of_day"])
+    place = order_of(rows.customer, rows.day, rows.columns["time_of_day"])
     # As ingest writes them they stand in order.
     return rows if (place[1:] > place[:-1]).all() else rows.take(place)
 
 
-def ascending(*columns: Ints) -> Ints:
+def order_of(*columns: Ints) -> Ints:
     """The places of rows by the first column, then by the next; equal ones as they stand.
 
     One number per row says all columns, if 63 bits hold it: sorted parts put together are quick then.

@@ -103,7 +103,7 @@ def _add_block(block: Ints, tiles: Ints, start: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def accumulate(tiles: Ints) -> None:
+def sum_up(tiles: Ints) -> None:
     """Turn the tiles into their running sums, in their place."""
     for k in range(tiles.shape[0]):
         for p in range(1, tiles.shape[1]):

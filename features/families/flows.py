@@ -12,7 +12,7 @@ from features.catalogue.measures import CHANNELS, MEASURES
 from features.engine.activity import Activity, Bucket, counted
 from features.engine.balances import MINOR
 from features.engine.entities import Entities, Ints
-from features.engine.tiles import Calendar, Columns, SnapshotArray, accumulate, add, ratio, trailing_sum
+from features.engine.tiles import Calendar, Columns, SnapshotArray, add, ratio, sum_up, trailing_sum
 
 # Measures whose sum says more beside what the customer holds.
 _PER_AUM = ("inflow", "outflow", "inflow_elsewhere", "outflow_elsewhere", "redeem", "buy")
@@ -88,7 +88,7 @@ def _large_counts(entities: Entities, calendar: Calendar, name: str, large_amoun
         calendar.position(rows.day[chosen]), rows.customer[chosen],
         np.arange(n + 1), rows.columns["counterparty"][chosen], np.ones(n, np.int64), tiles,
     )  # fmt: skip
-    accumulate(tiles)
+    sum_up(tiles)
     return tiles
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.engine.entities import FOREVER, ascending, make_entities
+from features.engine.entities import FOREVER, make_entities, order_of
 
 BOOKED = [
     {"customer_id": "C2", "booked_at": datetime(2024, 3, 4), "amount": "-0.01", "kind": "card"},
@@ -38,8 +38,8 @@ def test_rows_are_sorted_by_customer_and_moment(tables: dict[str, pa.Table]) -> 
 @pytest.mark.parametrize("far", [1, 2**62])  # by one number per row, and where 63 bits do not hold it
 def test_places_ascend_by_column_and_equal_rows_stay_as_they_stand(far: int) -> None:
     columns = np.array([[1, 0, 1, 0, 1], [far, 0, -far, 0, -far]])
-    assert ascending(*columns).tolist() == [1, 3, 2, 4, 0]
-    assert ascending(*columns[:, :0]).tolist() == []
+    assert order_of(*columns).tolist() == [1, 3, 2, 4, 0]
+    assert order_of(*columns[:, :0]).tolist() == []
 
 
 def test_chunks_and_slices_are_the_same_table(tables: dict[str, pa.Table]) -> None:
