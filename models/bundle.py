@@ -22,7 +22,7 @@ from models.boosting import Trees
 from models.explain import Contributions, contributions
 from models.hazard import Calibrator, Model
 from models.learnt import Learnt
-from models.matrix import Matrix, feature_values
+from models.matrix import Matrix, feature_values, is_known
 from models.peers import Peers
 from models.severity import Severity, money_at_risk
 from models.splits import Split
@@ -126,16 +126,28 @@ class Bundle:
         values = feature_values(features, self.model.columns)
         if not len(values):
             raise DataError("there is nobody to score. Check that the snapshot ran and has a cohort.")
+        self.check_known(is_known(values), len(values))
+        return self.explained(values)
+
+    def explained(self, values: NDArray[np.float64]) -> Scored:
+        """The scores of rows × the contract's columns, each row by itself: of a Monday, or of a part of it.
+
+        What ``score`` looks at in all rows together is then the caller's to check.
+        """
+        parts = contributions(self.model, values)
+        return Scored(self.calibrator.risks(parts.raw), self.severity.share(values), parts)
+
+    def check_known(self, known: NDArray[np.bool_], customers: int) -> None:
+        """Raises DataError for a column that no customer of a Monday knows, but always was known in
+        training."""
         trees = self.model.trees
-        for name, fill_value, column in zip(trees.columns, trees.fill_values, values.T, strict=True):
-            if fill_value is not None and np.isnan(column).all():
+        for name, fill_value, some in zip(trees.columns, trees.fill_values, known.tolist(), strict=True):
+            if fill_value is not None and not some:
                 raise DataError(
-                    f"feature {name!r} is unknown for all {len(values)} customers but was always known when "
+                    f"feature {name!r} is unknown for all {customers} customers but was always known when "
                     f"model {self.model_id} was trained. Look for a table that was not delivered, or train "
                     "again."
                 )
-        explained = contributions(self.model, values)
-        return Scored(self.calibrator.risks(explained.raw), self.severity.share(values), explained)
 
     def predict(self, rows: Matrix) -> Predicted:
         """Risks and money at risk of rows that are already a matrix, without explanations."""

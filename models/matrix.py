@@ -181,6 +181,11 @@ def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
     return values
 
 
+def is_known(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Per column whether any row knows it."""
+    return ~np.isnan(values).all(axis=0)
+
+
 def check_contract(found: Sequence[tuple[str, Any]], columns: Sequence[str]) -> None:
     """Raises DataError unless the names and types of the features are exactly ``columns``, as float64."""
     names = [name for name, _ in found]

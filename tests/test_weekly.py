@@ -22,7 +22,10 @@ from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.model_card import missing_in_card, model_card
 from pipeline.evaluation.model_report import evaluation_of, report_in_full
 from pipeline.monitoring.outcomes import evaluate_published
+from pipeline.scoring import score as scoring
+from pipeline.scoring.reasons import Models
 from pipeline.snapshots.build import read_eligible, read_partition
+from pipeline.training.promotion import champion
 from pipeline.weekly import run_weekly
 from serve.app import create_app
 from serve.auth.tokens import issue
@@ -36,6 +39,7 @@ from tests.test_no_pickle import pickled
 AS_OF = date(2026, 11, 16)
 # Small and short: everything that makes the run longer is cut, nothing is left out.
 SMALL = {
+    "customers_per_bucket": 300,
     "label": {"horizon_days": 30, "settle_days": 7},
     "training": {
         "first_after_weeks": 26,
@@ -216,7 +220,7 @@ def test_a_past_monday_is_not_scored_by_a_model_that_saw_its_future(bank, raw, w
         assert {run.run_id for run in store.history()} == {served.run_id, publication.run.run_id}
 
 
-def test_changes_are_counted_from_the_run_before_and_a_new_model_is_said(bank, raw, week):
+def test_changes_are_counted_from_the_run_before_and_a_new_model_is_said(bank, raw, week, monkeypatch):
     """Two weeks earlier another model scored: see the test above, whose run this one needs."""
     before = AS_OF - timedelta(weeks=2)
     earlier, _ = run_weekly(bank, raw, before)
@@ -235,7 +239,24 @@ def test_changes_are_counted_from_the_run_before_and_a_new_model_is_said(bank, r
         assert total == pytest.approx(raw_now[one.customer_id] - raw_then[one.customer_id], abs=1e-9)
         assert one.risk_change == pytest.approx(one.risk - risk_then[one.customer_id], abs=1e-12)
         assert "model" in [part.group for part in one.changes]
+    assert len(bank.home.files("features", AS_OF)) == 4  # buckets, one of which is scored at a time
+    monkeypatch.setattr(scoring, "ROWS", 1)
     assert run_weekly(bank, raw, AS_OF)[0] == again
+
+
+def test_a_feature_may_be_unknown_in_a_bucket_but_not_in_all(bank, week, monkeypatch):
+    def without_aum(parts: set[int]):
+        def read(home, kind, days, columns=None):
+            frame = read_partition(home, kind, days, columns)
+            return frame.assign(aum_last=math.nan) if columns is None and home.part[0] in parts else frame
+
+        monkeypatch.setattr(scoring, "read_partition", read)
+        return scoring.score(bank.settings, bank.home, bank.tables, Models(champion(bank)), AS_OF)
+
+    monkeypatch.setattr(scoring, "ROWS", 1)
+    assert len(without_aum({1}).scores) == len(week[0].scores)
+    with pytest.raises(DataError, match="feature 'aum_last' is unknown for all"):
+        without_aum({0, 1, 2, 3})
 
 
 def raw_scores(bank: Context, model_id: str, day: date) -> dict[str, float]:

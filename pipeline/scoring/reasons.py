@@ -30,7 +30,6 @@ from pipeline.training.train import columns_of
 from serve.store.store import Store
 
 RECENT = timedelta(weeks=4)  # an older run says nothing about what is new
-ROWS = 50_000  # compared together; more would take gigabytes
 SHOWN = 2  # groups that are named; the others are one item
 MODEL, OTHER = ("model", "new model", "模型更新"), ("other", "other", "其他")
 Due = Mapping[
@@ -200,10 +199,10 @@ def changes(
     day = models.earlier[0].snapshot_date
     features, cohort = read_partition(home, "features", [day]), read_eligible(home, [day])
     place = pd.Index(features["customer_id"]).get_indexer(pd.Index(frame["customer_id"]))
-    everyone = np.flatnonzero(place >= 0)
-    for start in range(0, len(everyone), ROWS):
-        rows = everyone[start : start + ROWS]
+    rows = np.flatnonzero(place >= 0)
+    if len(rows):
         before = tuple(table.iloc[place[rows]].reset_index(drop=True) for table in (features, cohort))
+        del features, cohort  # as large as what is compared
         change, risks = _compared(about, models, scored, rows, before)
         items = _items(about, rows, change, frame["snapshot_date"].iloc[0])
         for row, risk, of_row in zip(rows, risks, items, strict=True):

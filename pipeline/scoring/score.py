@@ -2,20 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.published import Exclusion, Manager, Maturity, Reason, Run, Score, risk_name
 from configs.response import movable_share
 from configs.settings import NOT_IN_RUNS, Settings
 from models.bundle import Scored
-from models.matrix import KEY
+from models.matrix import KEY, feature_values, is_known
 from models.severity import money_at_risk
 from pipeline.artefacts import Home, fingerprint
 from pipeline.scoring.occasions import last_occasion
@@ -24,6 +25,7 @@ from pipeline.scoring.reasons import (
     CustomerChange,
     CustomerFacts,
     Models,
+    Words,
     changes,
     due_figures,
     facts_about,
@@ -33,6 +35,8 @@ from pipeline.scoring.reasons import (
 from pipeline.snapshots.build import nobody_eligible, read_eligible, read_partition
 from pipeline.snapshots.households import household_of
 from pipeline.tables import Ingested
+
+ROWS = 20_000  # scored and explained together; on a machine with few cores more would only take memory
 
 
 @dataclass(frozen=True)
@@ -54,32 +58,73 @@ class Publication:
 
 
 def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_of: date) -> Publication:
-    """The scores of one Monday and their changes. Raises DataError when the features are not the model's."""
+    """The scores of one Monday and their changes. Raises DataError when the features are not the model's.
+
+    They are made of some buckets at a time: of a large bank all figures at once would take gigabytes.
+    """
+    cohort = read_partition(home, "cohort", [as_of], [*KEY, "exclusion"])
+    customers = cohort.loc[cohort["exclusion"] == "", "customer_id"].tolist()
+    if not customers:
+        raise nobody_eligible(home, [as_of])
+    due, households = maturities(tables, as_of, customers), household_of(tables, as_of)
+    monday = Monday(settings, models, as_of, words_of(settings, models.present), due, households)
+    scores, occasions = list[Score](), dict[str, date]()
+    known = np.zeros(len(models.present.model.columns), bool)
+    # A customer's bucket is the same on the Monday before: the same tables made both.
+    parts = min(-(-len(customers) // ROWS), len(home.files("features", as_of)))
+    for number in range(parts):
+        part = _scored_part(monday, replace(home, part=(number, parts)))
+        scores += part.scores
+        occasions |= part.last_occasion
+        known |= part.known
+    models.present.check_known(known, len(scores))
+    scores.sort(key=lambda row: row.customer_id)
+    exclusions = _exclusions(tables, cohort)
+    run = _run(settings, tables, models, as_of, len(scores), exclusions)
+    return Publication(run, tuple(scores), exclusions, read_managers(tables), due, occasions, households)
+
+
+@dataclass(frozen=True)
+class Monday:
+    """What the scores of all customers of a Monday rest on, beside their own figures."""
+
+    settings: Settings
+    models: Models
+    as_of: date
+    words: Words
+    due: Mapping[str, tuple[Maturity, ...]]
+    households: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ScoredPart:
+    """The scores of some customers, as a Publication has them; per column whether any of them knows it."""
+
+    scores: tuple[Score, ...]
+    last_occasion: Mapping[str, date]
+    known: NDArray[np.bool_]
+
+
+def _scored_part(monday: Monday, home: Home) -> ScoredPart:
+    """``home`` says which part of the buckets."""
+    settings, models, as_of = monday.settings, monday.models, monday.as_of
     bundle, frame = models.present, read_partition(home, "features", [as_of])
-    cohort, eligible = read_partition(home, "cohort", [as_of]), read_eligible(home, [as_of])
-    if list(eligible["customer_id"]) != list(frame["customer_id"]):
+    eligible = read_eligible(home, [as_of])
+    customers = eligible["customer_id"].tolist()
+    if customers != frame["customer_id"].tolist():
         raise DataError(
             "cohort and features of one snapshot name different customers. Delete both partitions of "
             f"{as_of} and run the week again."
         )
-    if eligible.empty:
-        raise nobody_eligible(home, [as_of])
-    frame = bundle.learnt.extended(frame, eligible)
-    scored = bundle.score(frame)
-    values = frame[list(bundle.model.columns)].to_numpy(np.float64)
-    frame = frame[[*KEY]]  # of a large bank the rest is gigabytes, and it stands in ``values``
-    customers = list(eligible["customer_id"])
-    due = maturities(tables, as_of, customers)
-    about = facts_about(words_of(settings, bundle), values, due_figures(due, customers, as_of))
+    values = feature_values(bundle.learnt.extended(frame, eligible), bundle.model.columns)
+    frame = frame[[*KEY]]  # the rest stands in ``values``
+    scored = bundle.explained(values)
+    about = facts_about(monday.words, values, due_figures(monday.due, customers, as_of))
     reasons = reasons_in_words(about, scored.contributions.values, as_of, settings.lists.reasons)
-    households = household_of(tables, as_of)
-    scores = _scores(
-        settings, eligible, scored, about, reasons, changes(about, models, frame, scored, home), households
-    )
-    exclusions = _exclusions(tables, cohort)
-    run = _run(settings, tables, models, as_of, len(scores), exclusions)
-    occasions = last_occasion(settings.lists.occasions, about.figures, due, customers, as_of)
-    return Publication(run, scores, exclusions, read_managers(tables), due, occasions, households)
+    changed = changes(about, models, frame, scored, home)
+    scores = _scores(settings, eligible, scored, about, reasons, changed, monday.households)
+    occasions = last_occasion(settings.lists.occasions, about.figures, monday.due, customers, as_of)
+    return ScoredPart(scores, occasions, is_known(values))
 
 
 def read_managers(tables: Ingested) -> tuple[Manager, ...]:

@@ -128,7 +128,7 @@ class Linear:
         self.bias = bias
 
     def raw(self, features: np.ndarray) -> np.ndarray:
-        return (features @ WEIGHTS + self.bias)[:, None]
+        return ((features * WEIGHTS).sum(axis=1) + self.bias)[:, None]  # BLAS rounds otherwise for fewer rows
 
 
 def explained(model: Linear, features: np.ndarray) -> Contributions:
@@ -221,7 +221,7 @@ def test_each_customer_is_compared_with_himself_and_who_is_new_has_no_change(cha
     assert amounts(b) == [("interest", 0.2)]
 
 
-def test_changes_do_not_depend_on_who_is_compared_at_once(changed, monkeypatch):
+def test_changes_do_not_depend_on_who_is_compared_at_once(changed):
     rng = np.random.default_rng(3)
     earlier, later = (
         {f"C{k}": [*rng.uniform(1, 90, 4)] for k in rng.permutation(40)[:30].tolist()} for _ in range(2)
@@ -229,8 +229,8 @@ def test_changes_do_not_depend_on_who_is_compared_at_once(changed, monkeypatch):
     former = bundle("former", bias=-3.5, offset=0.25)
     together = changed(earlier, later, former)
     assert 10 < sum(bool(change.items) for change in together) < 30
-    monkeypatch.setattr(reasons, "ROWS", 7)
-    assert changed(earlier, later, former) == together
+    few = [dict([*later.items()][start : start + 7]) for start in range(0, 30, 7)]
+    assert [change for rows in few for change in changed(earlier, rows, former)] == together
 
 
 def test_a_new_model_is_an_item_of_its_own(changed):
