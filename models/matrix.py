@@ -183,7 +183,7 @@ def feature_values(frame: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.fl
 
 def is_known(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Per column whether any row knows it."""
-    return ~np.isnan(values).all(axis=0)
+    return np.logical_or.reduce(~np.isnan(values), axis=0)
 
 
 def check_contract(found: Sequence[tuple[str, Any]], columns: Sequence[str]) -> None:
