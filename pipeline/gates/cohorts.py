@@ -5,7 +5,7 @@ published.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -33,16 +33,25 @@ UNKNOWN = "not_yet_customer"
 
 @dataclass(frozen=True)
 class Cohort:
+    """The cohort of one Monday: ``customers`` are the eligible, ``aum_minor`` that of all whom it knows."""
+
+    monday: date
+    customers: int
+    aum_minor: int
+    without_manager: float  # shares of the eligible
+    largest_manager: float
+    opted_out: float
+    managers: int
+
+
+@dataclass(frozen=True)
+class CustomersKnown:
     """The customers whom one Monday knows, by place in a list of all of them; AUM in minor units."""
 
     monday: date
     known: NDArray[np.bool_]
     eligible: NDArray[np.bool_]
     aum_minor: Ints
-    without_manager: float  # shares of the eligible
-    largest_manager: float
-    opted_out: float
-    managers: int
     codes: NDArray[np.object_]
 
 
@@ -67,17 +76,36 @@ class Flow:
     moved_minor: int
 
 
-def read_cohorts(home: Home, tables: Ingested, monday: date) -> tuple[list[Cohort], NDArray[np.object_]]:
-    """The cohorts that stand, of ``monday`` and the year before it, the oldest first; and the customers'
-    ids."""
-    days = standing(home, tables, monday)
-    frames = [pq.read_table(home.partition("cohort", day), columns=COLUMNS).to_pandas() for day in days]
-    names = pd.concat([frame["customer_id"] for frame in frames]).map(newest_numbers(tables).of)
-    places, ids = pd.factorize(names, sort=True)
-    ends = np.cumsum([len(frame) for frame in frames])
-    split = np.split(places, ends[:-1])
-    cohorts = [_cohort(*pair, len(ids)) for pair in zip(days, frames, split, strict=True)]
-    return cohorts, np.asarray(ids, object)
+def read_cohorts(home: Home, tables: Ingested, monday: date) -> tuple[list[Cohort], list[Flow]]:
+    """The cohorts that stand, of ``monday`` and the year before it, the oldest first; and the flow of each
+    pair of which the later follows within ``NEAR`` weeks.
+
+    The customers of two Mondays are held at once: those of a year would take gigabytes of a large bank.
+    """
+    days, newest = standing(home, tables, monday), newest_numbers(tables).newest
+    ids = pa.array([], pa.string())
+    for day in days:
+        ids = pc.unique(pa.concat_arrays([ids, _ids(home, day, newest)]))
+    places = pd.Index(ids.sort().to_pylist(), dtype=object)
+    cohorts, flows, earlier = list[Cohort](), list[Flow](), list[CustomersKnown]()
+    for day, booked in zip(days, _booked(tables, days, places), strict=True):
+        frame = pq.read_table(home.partition("cohort", day), columns=COLUMNS).to_pandas()
+        at = places.get_indexer(pd.Index(_ids(home, day, newest).to_pylist(), dtype=object))
+        present = _known(day, frame, at, len(places))
+        cohorts.append(_cohort(present, frame[frame["exclusion"] == ""]))
+        flows += [_flow(before, present, booked) for before in earlier if day - before.monday <= NEAR * WEEK]
+        earlier = [present]
+    return cohorts, flows
+
+
+def _ids(home: Home, day: date, newest: Mapping[str, str]) -> pa.Array:
+    """The customers of a Monday, row by row, by their newest numbers."""
+    table = pq.read_table(home.partition("cohort", day), columns=["customer_id"])
+    ids = pc.cast(table["customer_id"], pa.string()).combine_chunks()
+    if not newest:
+        return ids
+    place = pc.index_in(ids, pa.array([*newest], pa.string()))
+    return pc.coalesce(pa.array([*newest.values()], pa.string()).take(place), ids)
 
 
 def standing(home: Home, tables: Ingested, monday: date) -> list[date]:
@@ -87,35 +115,31 @@ def standing(home: Home, tables: Ingested, monday: date) -> list[date]:
     return [day for day in days if (home.partition("cohort", day) / "_made_by.json").is_file()]
 
 
-def flows(tables: Ingested, cohorts: Sequence[Cohort], ids: NDArray[np.object_]) -> list[Flow]:
-    """One row per pair of cohorts of which the later follows within ``NEAR`` weeks."""
-    booked = _booked(tables, [cohort.monday for cohort in cohorts], ids)
-    pairs = zip(cohorts, cohorts[1:], booked[1:], strict=False)
-    return [_flow(*pair) for pair in pairs if pair[1].monday - pair[0].monday <= NEAR * WEEK]
-
-
-def _cohort(day: date, frame: pd.DataFrame, places: NDArray[np.intp], customers: int) -> Cohort:
+def _known(day: date, frame: pd.DataFrame, places: NDArray[np.intp], customers: int) -> CustomersKnown:
     known, eligible = np.zeros(customers, bool), np.zeros(customers, bool)
     aum, codes = np.zeros(customers, np.int64), np.full(customers, UNKNOWN, object)
-    inside = (frame["exclusion"] == "").to_numpy()
     known[places] = True
-    eligible[places] = inside
+    eligible[places] = (frame["exclusion"] == "").to_numpy()
     codes[places] = frame["exclusion"].to_numpy()
     aum[places] = np.rint(frame["aum"].fillna(0).to_numpy() * 100).astype(np.int64)
-    customers_in = frame[inside]
-    managers = customers_in["manager_id"].value_counts(normalize=True, dropna=False)
+    return CustomersKnown(day, known, eligible, aum, codes)
+
+
+def _cohort(present: CustomersKnown, eligible: pd.DataFrame) -> Cohort:
+    managers = eligible["manager_id"].value_counts(normalize=True, dropna=False)
     named = managers[managers.index.notna()]
     return Cohort(
-        day, known, eligible, aum,
-        float(customers_in["manager_id"].isna().mean()) if inside.any() else 0.0,
+        present.monday,
+        int(present.eligible.sum()),
+        int(present.aum_minor.sum()),
+        float(eligible["manager_id"].isna().mean()) if len(eligible) else 0.0,
         float(named.max()) if len(named) else 0.0,
-        float(customers_in["marketing_opt_out"].mean()) if inside.any() else 0.0,
+        float(eligible["marketing_opt_out"].mean()) if len(eligible) else 0.0,
         len(named),
-        codes,
-    )  # fmt: skip
+    )
 
 
-def _flow(before: Cohort, after: Cohort, booked: Ints) -> Flow:
+def _flow(before: CustomersKnown, after: CustomersKnown, booked: Ints) -> Flow:
     entered, left = after.eligible & ~before.eligible, before.eligible & ~after.eligible
     still = before.eligible & after.known
     change = (after.aum_minor - before.aum_minor - booked)[still]
@@ -128,12 +152,11 @@ def _flow(before: Cohort, after: Cohort, booked: Ints) -> Flow:
     )  # fmt: skip
 
 
-def _booked(tables: Ingested, mondays: Sequence[date], ids: NDArray[np.object_]) -> Ints:
+def _booked(tables: Ingested, mondays: Sequence[date], place: pd.Index) -> Ints:
     """(Monday × customer) array: bookings in and out of AUM first seen since the Monday before, minor
     units."""
     starts = np.array([day_number(day) for day in mondays])
-    total = np.zeros((len(mondays), len(ids)), np.int64)
-    place = pd.Index(ids)
+    total = np.zeros((len(mondays), len(place)), np.int64)
     for bucket in range(tables.buckets):
         rows = tables.read("transactions", bucket, _BOOKED, mondays[0].year - 1)
         if rows is None:

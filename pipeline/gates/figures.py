@@ -125,16 +125,16 @@ def _lag(gates: Gates, table: str, rhythm: Rhythm) -> Figure:
 def cohort_figures(gates: Gates, cohorts: Sequence[Cohort], flows: Sequence[Flow]) -> Iterator[Figure]:
     """Size, shares and AUM of the cohort beside earlier ones; who came and left since the Monday before."""
     days, present = tuple(cohort.monday for cohort in cohorts), cohorts[-1]
-    size = float(present.eligible.sum())
+    size = float(present.customers)
 
     def shares(name: str, values: list[float], units: float, high: float = inf) -> Figure:
         median = float(np.median(values))
         noise = (units * median * (1 - median) + 1) ** -0.5
         return Figure(name, values[-1], Series(days, tuple(values), "logit", noise=noise), high=high)
 
-    sizes = tuple(float(cohort.eligible.sum()) for cohort in cohorts)
+    sizes = tuple(float(cohort.customers) for cohort in cohorts)
     yield Figure("cohort", size, Series(days, sizes, "log", noise=_noise_of_count(size)), low=1)
-    aum = tuple(float(cohort.aum_minor[cohort.known].sum()) / 100 for cohort in cohorts)
+    aum = tuple(cohort.aum_minor / 100 for cohort in cohorts)
     change = gates.max_aum_change
     low, high = ((1 - change) * aum[-2], (1 + change) * aum[-2]) if len(aum) > 1 else (-inf, inf)
     yield Figure("aum", aum[-1], Series(days, aum, "log", noise=0.002), low=low, high=high)

@@ -23,7 +23,7 @@ from configs.tables import TABLES
 from pipeline.artefacts import fingerprint, read_json, write_json
 from pipeline.context import Context
 from pipeline.gates import figures as measured
-from pipeline.gates.cohorts import flows, read_cohorts
+from pipeline.gates.cohorts import read_cohorts
 from pipeline.gates.figures import EarlierRun
 from pipeline.gates.sources import Sources, loaded_rows, read_sources
 from pipeline.gates.verdicts import LATE, OVERRIDDEN, REFUSED, Verdict, evaluate, learning
@@ -76,11 +76,11 @@ def evaluate_delivery(
     """
     late, gates = _declared(context, waiver), context.settings.gates
     earlier, sources = earlier_runs(context, monday), _sources(context, tables, monday)
-    cohorts, ids = read_cohorts(context.home, tables, monday)
+    cohorts, flows = read_cohorts(context.home, tables, monday)
     figures = [
         *measured.source_figures(gates, sources),
         *measured.file_figures(loaded_rows(tables), monday, earlier),
-        *measured.cohort_figures(gates, cohorts, flows(tables, cohorts, ids)),
+        *measured.cohort_figures(gates, cohorts, flows),
         *measured.calibration_figures(gates, calibration, earlier),
     ]
     if context.settings.counts == "customers":
