@@ -273,7 +273,7 @@ def measure(name: str, work: Path, customers: int, weeks: int) -> dict[str, Any]
     build_snapshots(settings, home, tables, chosen.mondays, lambda *_: None)
     build_outcomes(settings, home, tables, chosen.mondays, UNTIL, lambda *_: None)
     say(f"{name}: training")
-    bundle, rows = fit_mondays(settings, home, chosen, UNTIL, lambda *_: None)
+    bundle, rows, _ = fit_mondays(settings, home, chosen, UNTIL, lambda *_: None)
     rows = rows.on(chosen.evaluation)
     say(f"{name}: comparing")
     fitted, score = bg_nbd(settings, booking_days(tables), rows)

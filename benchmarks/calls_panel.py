@@ -106,7 +106,7 @@ def train(work: Work) -> None:
     chosen = plan(settings, tables, MONDAYS[0])
     build_snapshots(settings, home, tables, chosen.mondays, lambda *_: None)
     build_outcomes(settings, home, tables, chosen.mondays, MONDAYS[0], lambda *_: None)
-    bundle, _ = fit_mondays(settings, home, chosen, MONDAYS[0], lambda *_: None)
+    bundle, *_ = fit_mondays(settings, home, chosen, MONDAYS[0], lambda *_: None)
     write(bundle, work.models / "bundle", KEY)
     work.say(f"a model, AUROC {bundle.metrics['model']['auroc']:.3f} out of time")
     days = MONDAYS[::EVERY]

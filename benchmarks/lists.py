@@ -96,7 +96,7 @@ def train(part: Part) -> None:
     days = (*chosen.train, *chosen.tune, *chosen.evaluation)
     build_snapshots(settings, home, tables, days, lambda *_: None)
     build_outcomes(settings, home, tables, days, MONDAYS[0], lambda *_: None)
-    bundle, _ = fit_mondays(settings, home, chosen, MONDAYS[0], lambda *_: None)
+    bundle, *_ = fit_mondays(settings, home, chosen, MONDAYS[0], lambda *_: None)
     write(bundle, part.work / "models", KEY)
     part.say(f"a model, AUROC {bundle.metrics['model']['auroc']:.3f} out of time")
     deliver(raw, together(([one.quiet], one.after) for one in families))

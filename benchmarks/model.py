@@ -57,7 +57,7 @@ GOAL = 1.25  # seconds of training per second of LightGBM's own fit
 def training(settings: Settings, data: Path, chosen: Split, as_of: date) -> dict[str, Any]:
     """Figures of the whole of training, from the feature files to the bundle on disk."""
     took = stopwatch()
-    bundle, _ = train(Context(settings, data), chosen, as_of, lambda *_: None)
+    bundle, *_ = train(Context(settings, data), chosen, as_of, lambda *_: None)
     found = took() | {"rounds_tried": len(bundle.metrics["losses"]), "model_id": bundle.model_id}
     rows = {"customer_periods": bundle.metrics["customer_periods"], "columns": len(bundle.model.columns)}
     return found | rows | {"average_precision": bundle.metrics["model"]["average_precision"]}
@@ -98,10 +98,11 @@ def judging(settings: Settings, data: Path, model_id: str) -> dict[str, Any]:
     bank = Context(settings, data)
     bundle = load(bank.home.models / model_id, bank.bundle_key)
     rows = load_matrix(bank.home, bundle.snapshots.evaluation, bundle.learnt)
+    trained = bundle, rows, bundle.predict(rows)
     took = stopwatch()
-    evaluate_after_training(bank, bank.tables, bundle, rows, None)
+    evaluated = evaluate_after_training(bank, bank.tables, trained, None)
     evaluation = took()
-    comparison = compare(bank, bank.tables, bundle, None)
+    comparison = compare(bank, bank.tables, bundle, None, evaluated)
     compared = took()
     card, figures = card_of(bank, bundle), evaluation_of(bank.home, bundle.model_id)
     model_page(settings, bundle, figures, card, {}, comparison)

@@ -1,6 +1,7 @@
 """The weekly run: each step reads what the one before wrote; a rerun replaces, never appends."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from itertools import chain
@@ -14,6 +15,7 @@ from configs.errors import DataError
 from configs.files import whole_folder
 from configs.published import RunExtras
 from models.bundle import Bundle
+from models.smoke_test import smoke_test
 from pipeline.alarms.run_alarms import raise_run_alarms
 from pipeline.campaigns.effect import estimate_effects, write_effects
 from pipeline.campaigns.sending import send_due
@@ -177,18 +179,18 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
             counts |= label_counts(context.home, snapshots)
     with step("train") as counts, progress_bar("training") as on_round:
         rounds = context.settings.training.rounds
-        bundle, evaluated = train(context, split, snapshot_date, lambda done, _: on_round(done, rounds))
-        counts |= {
-            "model": bundle.model_id,
-            "rounds": bundle.metrics["rounds"],
-            "judged_rows": len(evaluated),
-        }
+        trained = train(context, split, snapshot_date, lambda done, _: on_round(done, rounds))
+        bundle, rows, _ = trained
+        counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(rows)}
     keep_selects(context, bundle.model_id)
-    with step("report"):
+    folder, seconds = context.home.models / bundle.model_id, context.settings.promotion.smoke_test_seconds
+    with step("report"), ThreadPoolExecutor(1) as beside:
+        tried = beside.submit(smoke_test, folder, context.bundle_key, seconds)
         champion = promotion.champion_or_none(context)
-        evaluate_after_training(context, tables, bundle, evaluated, champion)
+        evaluated = evaluate_after_training(context, tables, trained, champion)
+        tried.result()  # raises DataError where the bundle is refused
     log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
-    promotion.register_challenger(context, tables, bundle)
+    promotion.register_challenger(context, tables, bundle, evaluated)
     return bundle
 
 

@@ -1,7 +1,7 @@
 """Rolling origins: at each of several past Mondays a model as it would have been trained then, its
 predictions on its own evaluated Mondays, and what was observed on the Mondays after it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,14 +17,13 @@ from models.matrix import Matrix
 from models.metrics import expected_calibration_error
 from pipeline.artefacts import write_json, write_text
 from pipeline.context import Context
-from pipeline.evaluation.figures import Evaluated, Scores, figures, pooled
+from pipeline.evaluation.figures import Evaluated, Scores, figures, in_groups, pooled
 from pipeline.evaluation.page import Figures, lines, page
 from pipeline.evaluation.research import build_history
-from pipeline.evaluation.subgroups import subgroups
 from pipeline.progress import progress_bar, step
 from pipeline.snapshots.labelled import with_outcome
 from pipeline.tables import Ingested
-from pipeline.training.train import fit_mondays, load_matrix, plan, risks_of
+from pipeline.training.train import fit_mondays, load_matrix, plan, predicted_by
 
 Truth = Callable[[Matrix], Scores]
 
@@ -50,31 +49,29 @@ class Backtest:
         build_history(self.context, self.tables, (*split.train, *split.tune, *split.evaluation), origin)
         rounds = settings.training.rounds
         with progress_bar("training") as on_round:
-            bundle, rows = fit_mondays(settings, home, split, origin, lambda done, _: on_round(done, rounds))
-        predicted = figures(settings, self._evaluated(bundle, rows.on(split.evaluation), {}))
+            trained = fit_mondays(settings, home, split, origin, lambda done, _: on_round(done, rounds))
+        bundle, rows, predicted = trained
+        bare = rows.on(split.evaluation).only([])
+        expected = figures(settings, in_groups(self.context, self.tables, bare, predicted, {}))
         logistic = fit_logistic(rows.on(split.train))
         del rows  # before the next features are written
         build_history(self.context, self.tables, later, self.as_of)
         rows = load_matrix(home, later, bundle.learnt)
         others = rules(rows) | {"logistic": logistic_scores(logistic, rows.features)}
         if previous is not None:
-            others["previous champion"] = risks_of(previous, home, rows)
+            others["previous champion"] = predicted_by(previous, home, rows).risks[:, -1]
         if self.truth is not None:
             others["truth"] = self.truth(rows)
-        observed = self._evaluated(bundle, rows, others)
+        predicted = bundle.predict(rows)
+        observed = in_groups(self.context, self.tables, rows.only([]), predicted, others)
         entry = {
             "origin": str(origin),
             "model_id": bundle.model_id,
             "snapshots": bundle.metrics["snapshots"] | {"later": [str(day) for day in later]},
-            "predicted": predicted,
+            "predicted": expected,
             "observed": observed_figures(settings, observed),
         }
         return bundle, entry, observed
-
-    def _evaluated(self, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]) -> Evaluated:
-        """Rows without their features, and the bundle's predictions."""
-        teams, groups = subgroups(self.context.settings, self.context.home, self.tables, rows)
-        return Evaluated(rows.only([]), bundle.predict(rows), teams, groups, others)
 
 
 def run_backtest(

@@ -1,7 +1,8 @@
 """Figures of a model on Mondays that it has not seen: for its page, its card and the backtest."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.bundle import Bundle, Predicted
 from models.capacity import Ranked, Teams, at_capacity, best_cut, break_even, expected_maximum, profit_of
 from models.curves import curves
 from models.explain import contributions
-from models.matrix import Matrix, joined
+from models.matrix import Matrix, at_rows, joined
 from models.metrics import (
     Metrics,
     evaluate,
@@ -25,7 +26,9 @@ from models.metrics import (
     without_money,
 )
 from models.resample import Mondays, Ranking, Slope, Tenths, Times, intervals
-from pipeline.evaluation.subgroups import Groups
+from pipeline.context import Context
+from pipeline.evaluation.subgroups import Groups, subgroups
+from pipeline.tables import Ingested
 from pipeline.training.train import columns_of
 
 DRAWS = 200  # banks drawn for an interval; the ends of a 95% interval then rest on five of them each
@@ -39,7 +42,7 @@ Scores = NDArray[np.float64]
 class Evaluated:
     """Rows of known outcome, a model's predictions, their teams and groups, and other ways to rank them.
 
-    No figure looks at the rows' features.
+    ``models`` holds what other models predict, by their id. No figure looks at the rows' features.
     """
 
     rows: Matrix
@@ -47,6 +50,27 @@ class Evaluated:
     teams: Teams
     groups: Groups
     others: Mapping[str, Scores]
+    models: Mapping[str, Predicted] = field(default_factory=dict)
+
+    def on(self, snapshots: Iterable[date]) -> "Evaluated":
+        """The rows of these Mondays."""
+        rows = np.isin(self.rows.snapshot_date, np.array(sorted(snapshots), dtype="datetime64[D]"))
+        return Evaluated(
+            self.rows.where(rows),
+            at_rows(self.predicted, rows),
+            at_rows(self.teams, rows),
+            {name: group[rows] for name, group in self.groups.items()},
+            {way: scores[rows] for way, scores in self.others.items()},
+            {model_id: at_rows(predicted, rows) for model_id, predicted in self.models.items()},
+        )
+
+
+def in_groups(
+    context: Context, tables: Ingested, rows: Matrix, predicted: Predicted, others: Mapping[str, Scores]
+) -> Evaluated:
+    """The rows with what is predicted of them, and the teams and groups that they belong to."""
+    teams, groups = subgroups(context.settings, context.home, tables, rows)
+    return Evaluated(rows, predicted, teams, groups, others)
 
 
 def figures(settings: Settings, evaluated: Evaluated) -> dict[str, Any]:

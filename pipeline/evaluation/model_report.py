@@ -4,6 +4,7 @@ It is written at once after training, or in full on request.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,17 @@ from configs.errors import DataError
 from configs.settings import Settings
 from models.baselines import fit_logistic, logistic_scores, rules
 from models.bundle import Bundle
-from models.matrix import Matrix
 from models.metrics import ENOUGH
 from pipeline.artefacts import Home, read_json, write_json, write_text
 from pipeline.context import Context
-from pipeline.evaluation.figures import EXPLAINED, Evaluated, Scores, detailed_figures, figures
+from pipeline.evaluation.figures import EXPLAINED, Evaluated, detailed_figures, figures, in_groups
 from pipeline.evaluation.model_card import Card, card_markdown, missing_parts, model_card
 from pipeline.evaluation.page_templates import named
 from pipeline.evaluation.research import build_history
-from pipeline.evaluation.subgroups import subgroups
 from pipeline.tables import Ingested
 from pipeline.training import registry
 from pipeline.training.comparison import contract_breaks
-from pipeline.training.train import columns_of, load_matrix, risks_of
+from pipeline.training.train import Trained, columns_of, load_matrix, predicted_by
 from serve.texts.wording import Wording
 
 Figures = Mapping[str, Any]
@@ -40,15 +39,18 @@ USES = ("train", "tune", "judge")
 
 
 def evaluate_after_training(
-    context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, champion: Bundle | None
-) -> None:
-    """Writes figures and card of a model just trained, those that cost little; ``rows`` are the evaluated.
+    context: Context, tables: Ingested, trained: Trained, champion: Bundle | None
+) -> Evaluated:
+    """Writes figures and card of a model just trained, those that cost little; returns what they rest on.
 
     The page follows once the model was compared: it begins with the verdict.
     """
-    evaluation = _evaluation(context, tables, bundle, rows, _champion_scores(context, champion, rows))
+    bundle, rows, predicted = trained
+    evaluated = _with_champion(context, champion, in_groups(context, tables, rows, predicted, {}))
+    evaluation = _evaluation(context, tables, bundle, evaluated)
     evaluation["figures"]["others"] = bundle.metrics["rules"] | evaluation["figures"]["others"]
     _write(context, bundle, evaluation)
+    return evaluated
 
 
 def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion: Bundle | None) -> Path:
@@ -68,8 +70,9 @@ def report_in_full(context: Context, tables: Ingested, bundle: Bundle, champion:
     logistic = fit_logistic(load_matrix(context.home, used.train, bundle.learnt))
     rows = load_matrix(context.home, used.evaluation, bundle.learnt)
     others = rules(rows) | {"logistic": logistic_scores(logistic, rows.features)}
-    others |= _champion_scores(context, champion, rows)
-    _write(context, bundle, _evaluation(context, tables, bundle, rows, others))
+    evaluated = in_groups(context, tables, rows, bundle.predict(rows), others)
+    evaluated = _with_champion(context, champion, evaluated)
+    _write(context, bundle, _evaluation(context, tables, bundle, evaluated))
     return write_page(context, bundle)
 
 
@@ -161,12 +164,8 @@ def _charts(
     }
 
 
-def _evaluation(
-    context: Context, tables: Ingested, bundle: Bundle, rows: Matrix, others: Mapping[str, Scores]
-) -> dict[str, Any]:
+def _evaluation(context: Context, tables: Ingested, bundle: Bundle, evaluated: Evaluated) -> dict[str, Any]:
     settings = context.settings
-    teams, groups = subgroups(settings, context.home, tables, rows)
-    evaluated = Evaluated(rows, bundle.predict(rows), teams, groups, others)
     return {
         "bank": settings.bank,
         "model_id": bundle.model_id,
@@ -181,16 +180,19 @@ def _evaluation(
     }
 
 
-def _champion_scores(context: Context, champion: Bundle | None, rows: Matrix) -> dict[str, Scores]:
-    """The champion's risks under its name; nothing where there is none that knows today's features.
+def _with_champion(context: Context, champion: Bundle | None, evaluated: Evaluated) -> Evaluated:
+    """With the champion's predictions, its risks as one more way to rank; without where none knows today's
+    features.
 
     The name says so where it learnt from some of these Mondays: it then looks better than it is.
     """
     if champion is None or champion.model.columns != tuple(columns_of(context.settings)):
-        return {}
+        return evaluated
     last_used = max(day for days in champion.metrics["snapshots"].values() for day in days)
-    saw = " (saw some of these Mondays)" if last_used >= str(rows.snapshot_date.min()) else ""
-    return {f"champion {champion.model_id}{saw}": risks_of(champion, context.home, rows)}
+    saw = " (saw some of these Mondays)" if last_used >= str(evaluated.rows.snapshot_date.min()) else ""
+    predicted = predicted_by(champion, context.home, evaluated.rows)
+    others = {**evaluated.others, f"champion {champion.model_id}{saw}": predicted.risks[:, -1]}
+    return replace(evaluated, others=others, models={champion.model_id: predicted})
 
 
 def write_page(context: Context, bundle: Bundle) -> Path:

@@ -18,11 +18,10 @@ from models.matrix import Matrix
 from models.metrics import ENOUGH, Metrics, calibration, without_money
 from models.resample import Mondays, Slope, Times, intervals
 from pipeline.context import Context
-from pipeline.evaluation.figures import DRAWS
+from pipeline.evaluation.figures import DRAWS, Evaluated, in_groups
 from pipeline.evaluation.research import build_history
-from pipeline.evaluation.subgroups import subgroups
 from pipeline.tables import Ingested
-from pipeline.training.train import columns_of, load_matrix
+from pipeline.training.train import columns_of, load_matrix, predicted_by
 
 # The two figures that models and rules are compared by, and their words.
 DECIDE = {"aum_caught": "AUM caught", "recall": "recall"}
@@ -38,17 +37,24 @@ class Order:
     money: NDArray[np.float64]
 
 
-def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundle | None) -> dict[str, Any]:
+def compare(
+    bank: Context,
+    tables: Ingested,
+    challenger: Bundle,
+    champion: Bundle | None,
+    evaluated: Evaluated | None = None,
+) -> dict[str, Any]:
     """The figures of both, plain JSON, on the Mondays that evaluated the challenger, and the ``objections``
     to it in words; without a champion, the challenger beside the rules alone.
 
-    Without an objection it may be made champion. Mondays whose features or labels are not there are written
-    first, with outcomes as the challenger's training knew them.
+    Without an objection it may be made champion. What training found out about the Mondays is ``evaluated``;
+    without it they are read again, and those whose features or labels are not there are written first, with
+    outcomes as the challenger's training knew them.
     """
     unfit = contract_breaks(bank.settings, champion) if champion else []
     rival = None if unfit else champion
-    evaluated, limits = challenger.snapshots.evaluation, bank.settings.promotion
-    days = fair_mondays(bank.settings, challenger, rival) if rival else evaluated
+    mondays, limits = challenger.snapshots.evaluation, bank.settings.promotion
+    days = fair_mondays(bank.settings, challenger, rival) if rival else mondays
     wrong = contract_breaks(bank.settings, challenger)
     objections = (
         [f"it was trained on another {' and '.join(wrong)} than the settings now name"] if wrong else []
@@ -57,7 +63,8 @@ def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundl
         objections.append("the champion has seen outcomes of every Monday that evaluated the challenger")
     figures: dict[str, Any] = {}
     if not objections:
-        figures = _figures(bank, tables, challenger, rival, days)
+        compared = evaluated.on(days) if evaluated else _evaluated(bank, tables, challenger, days)
+        figures = _figures(bank, compared, rival)
         objections = own_objections(limits, figures)
         if champion and champion.trained_as_of > challenger.trained_as_of:
             objections.append(f"the champion was trained later, on {champion.trained_as_of}")
@@ -70,7 +77,7 @@ def compare(bank: Context, tables: Ingested, challenger: Bundle, champion: Bundl
         "objections": objections,
         "as_of": str(challenger.trained_as_of),
         "mondays": [str(day) for day in days],
-        "mondays_the_champion_has_seen": [str(day) for day in evaluated if day not in days],
+        "mondays_the_champion_has_seen": [str(day) for day in mondays if day not in days],
         "champion_trained_on_other": unfit,
     }
 
@@ -81,11 +88,10 @@ def fair_mondays(settings: Settings, challenger: Bundle, champion: Bundle) -> tu
     return tuple(day for day in challenger.snapshots.evaluation if day >= closed)
 
 
-def callers(bank: Context, tables: Ingested, rows: Matrix) -> Teams:
+def callers(settings: Settings, rows: Matrix, teams: Teams) -> Teams:
     """The teams whose weekly lists are compared. Where they could call more than ``largest_share`` of a
     cohort, every model would find nearly everybody; then the whole bank is one team that calls that share."""
-    teams, _ = subgroups(bank.settings, bank.home, tables, rows)
-    largest = bank.settings.promotion.largest_share
+    largest = settings.promotion.largest_share
     if listed(rows, teams, np.zeros(len(rows))).mean() <= largest:
         return teams
     _, monday, size = np.unique(rows.snapshot_date, return_inverse=True, return_counts=True)
@@ -99,19 +105,21 @@ def contract_breaks(settings: Settings, bundle: Bundle) -> list[str]:
     return features + ([] if settings_of(settings)["label"] == bundle.settings["label"] else ["label"])
 
 
-def _figures(
-    bank: Context, tables: Ingested, challenger: Bundle, rival: Bundle | None, days: tuple[date, ...]
-) -> dict[str, Any]:
-    """The figures of both and of the rules at one length of list, and 95% intervals of the differences."""
-    home, seed = bank.home, bank.settings.training.seed
+def _evaluated(bank: Context, tables: Ingested, challenger: Bundle, days: tuple[date, ...]) -> Evaluated:
     build_history(bank, tables, days, challenger.trained_as_of)
-    rows = load_matrix(home, days, challenger.learnt)
+    rows = load_matrix(bank.home, days, challenger.learnt)
+    return in_groups(bank, tables, rows, challenger.predict(rows), {})
+
+
+def _figures(bank: Context, evaluated: Evaluated, rival: Bundle | None) -> dict[str, Any]:
+    """The figures of both and of the rules at one length of list, and 95% intervals of the differences."""
+    rows, new, seed = evaluated.rows, evaluated.predicted, bank.settings.training.seed
     if not 0 < rows.attrited.mean() < 1:
+        days = np.unique(rows.snapshot_date)
         raise DataError(
             f"nobody, or everybody, left on {', '.join(map(str, days))}: nothing can be compared."
         )
-    teams, new = callers(bank, tables, rows), challenger.predict(rows)
-
+    teams = callers(bank.settings, rows, evaluated.teams)
     order, slope, mondays = order_of(new), Slope(rows.attrited, new.risks[:, -1]), Mondays(rows)
     challenger_lists = filled(rows, mondays, teams, order)
     others = {name: Order(score, score * rows.aum) for name, score in rules(rows).items()}
@@ -127,7 +135,7 @@ def _figures(
         "rules": {name: _of_lists(rows, each) for name, each in lists.items()},
     }
     if rival is not None:
-        old = rival.predict(load_matrix(home, days, rival.learnt))
+        old = evaluated.models.get(rival.model_id) or predicted_by(rival, bank.home, rows)
         lists["champion"] = filled(rows, mondays, teams, order_of(old))
         figures |= {
             "champion_as_of": str(rival.trained_as_of),

@@ -19,6 +19,7 @@ from models.bundle import Bundle, load
 from models.smoke_test import smoke_test
 from pipeline.artefacts import read_json, write_json
 from pipeline.context import Context
+from pipeline.evaluation.figures import Evaluated
 from pipeline.evaluation.model_card import missing_in_card
 from pipeline.evaluation.model_report import card_of, comparison_file, page_of, waits_for_page, write_page
 from pipeline.progress import log, step
@@ -214,7 +215,7 @@ def register(bank: Context) -> None:
             counts["champion"] = champions[-1]
 
 
-def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None:
+def register_challenger(bank: Context, tables: Ingested, bundle: Bundle, evaluated: Evaluated | None) -> None:
     """Record a freshly trained model, compare it with the champion, keep the comparison, log what comes next.
 
     Where approval is automatic a model without objections becomes champion at once.
@@ -223,21 +224,20 @@ def register_challenger(bank: Context, tables: Ingested, bundle: Bundle) -> None
     with audit_log(bank) as record:
         record.note(bank.user, TRAINED, bundle.model_id, details)
         champions = record.champions()
-    comparison = _compare(bank, tables, bundle)
-    if bank.settings.promotion.approval == "automatic" and not comparison["objections"]:
-        _conclude(bank, comparison, champions, BY_THE_FIGURES)
-    else:
-        _conclude(bank, comparison, champions)
+    comparison = _compare(bank, tables, bundle, evaluated)
+    is_promoted = bank.settings.promotion.approval == "automatic" and not comparison["objections"]
+    _conclude(bank, comparison, champions, BY_THE_FIGURES if is_promoted else "")
+    if not is_promoted:
         log.info("promotion %s", standing(bank, bundle.model_id))
 
 
-def _compare(bank: Context, tables: Ingested, bundle: Bundle) -> dict[str, Any]:
+def _compare(bank: Context, tables: Ingested, bundle: Bundle, evaluated: Evaluated | None) -> dict[str, Any]:
     """The model beside the champion, kept in ``decisions/``; the model's page, which begins with it, is due.
 
     A gap in the model's card is an objection: a model that nobody can account for is not promoted.
     """
     with step("compare") as counts:
-        comparison = compare(bank, tables, bundle, champion_or_none(bank))
+        comparison = compare(bank, tables, bundle, champion_or_none(bank), evaluated)
         comparison["objections"] += missing_in_card(card_of(bank, bundle))
         write_json(comparison_file(bank.home, bundle.model_id), comparison)
         page_of(bank.home, bundle.model_id).unlink(missing_ok=True)
@@ -291,7 +291,7 @@ def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str
             f"model {model_id} was trained by {name}, who cannot approve it too. Ask a second person: "
             f"make promote BANK={bank.settings.bank} BUNDLE={model_id} BY=<name>."
         )
-    comparison = _compare(bank, tables, bundle)
+    comparison = _compare(bank, tables, bundle, None)
     register(bank)
     _conclude(bank, comparison, champions, name)
     if comparison["objections"]:

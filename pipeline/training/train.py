@@ -43,7 +43,7 @@ from models.metrics import (
 )
 from models.peers import fit_peers
 from models.severity import fit_severity
-from models.smoke_test import reference_rows, smoke_test
+from models.smoke_test import reference_rows
 from models.splits import Split, TooFewMondaysError, dates_needed, split
 from pipeline.artefacts import Home
 from pipeline.context import Context
@@ -67,6 +67,7 @@ COMPARED = ["auroc", "average_precision", "lift_at_5", "recall_at_5", "lift_at_1
 FEWEST = 5
 LEARNT_FROM = [*KEY, *PEER_GROUPS.values(), "booking_days", "days_since_first", "days_since_last"]
 Fit = Callable[..., Fitted]  # takes what models.hazard.fit takes
+Trained = tuple[Bundle, Matrix, Predicted]  # the last: what it predicts of the rows that evaluated it
 
 
 def check_settings(settings: Settings) -> None:
@@ -123,17 +124,14 @@ def _too_few_labels(settings: Settings, known: Sequence[date], as_of: date) -> s
     )
 
 
-def train(bank: Context, chosen: Split, as_of: date, progress: Progress) -> tuple[Bundle, Matrix]:
-    """A bundle trained on the Mondays, written, signed and smoke tested; its evaluated rows."""
-    bundle, rows = fit_mondays(bank.settings, bank.home, chosen, as_of, progress)
-    folder = write(bundle, bank.home.models, bank.bundle_key)
-    smoke_test(folder, bank.bundle_key, bank.settings.promotion.smoke_test_seconds)
-    return bundle, rows.on(chosen.evaluation)
+def train(bank: Context, chosen: Split, as_of: date, progress: Progress) -> Trained:
+    """A bundle trained on the Mondays, written and signed; the rows that evaluated it."""
+    bundle, rows, predicted = fit_mondays(bank.settings, bank.home, chosen, as_of, progress)
+    write(bundle, bank.home.models, bank.bundle_key)
+    return bundle, rows.on(chosen.evaluation), predicted
 
 
-def fit_mondays(
-    settings: Settings, home: Home, chosen: Split, as_of: date, progress: Progress
-) -> tuple[Bundle, Matrix]:
+def fit_mondays(settings: Settings, home: Home, chosen: Split, as_of: date, progress: Progress) -> Trained:
     """A bundle fitted on the partitions of the Mondays, not written; the rows of all of them."""
     learnt = load_learnt(settings, home, chosen)
     rows = load_matrix(home, chosen.mondays, learnt)
@@ -142,13 +140,14 @@ def fit_mondays(
         from pipeline.training.executors import fit_on_executors  # which loads its rows as this file does
 
         fit_trees = partial(fit_on_executors, settings, home, chosen, learnt)
-    return replace(fit_bundle(settings, rows, chosen, as_of, progress, fit_trees), learnt=learnt), rows
+    bundle, predicted = fit_bundle(settings, rows, chosen, as_of, progress, fit_trees)
+    return replace(bundle, learnt=learnt), rows, predicted
 
 
 def fit_bundle(
     settings: Settings, rows: Matrix, chosen: Split, as_of: date, progress: Progress, fit_trees: Fit = fit
-) -> Bundle:
-    """A bundle fitted on ``train``, stopped and calibrated on ``tune``, evaluated on ``evaluation``.
+) -> tuple[Bundle, Predicted]:
+    """A bundle fitted on ``train``, stopped and calibrated on ``tune``; what it predicts of ``evaluation``.
 
     ``rows`` hold the Mondays of ``chosen`` and no others; nothing known from ``as_of`` on is used. The bundle
     holds nothing ``learnt`` yet.
@@ -163,15 +162,16 @@ def fit_bundle(
     severity = fit_severity(trained, tuned, settings.training)
     severity = severity.scaled(tuned, calibrator.risks(raw)[:, -1], present_aum(tuned))
     bundle = Bundle(fitted.model, calibrator, severity, {}, settings_of(settings), fitted.medians)
-    figures = evaluation(settings, evaluated, bundle.predict(evaluated)) | _history(fitted, chosen, as_of)
+    predicted = bundle.predict(evaluated)
+    figures = evaluation(settings, evaluated, predicted) | _history(fitted, chosen, as_of)
     reference = reference_rows(bundle, evaluated, settings.training.seed)
-    return replace(bundle, metrics=figures, reference_rows=reference)
+    return replace(bundle, metrics=figures, reference_rows=reference), predicted
 
 
-def risks_of(bundle: Bundle, home: Home, rows: Matrix) -> NDArray[np.float64]:
-    """The risks that another bundle gives to the same customers and Mondays, by what it has learnt."""
+def predicted_by(bundle: Bundle, home: Home, rows: Matrix) -> Predicted:
+    """What another bundle predicts of the same customers and Mondays, by what it has learnt."""
     days = tuple(day.astype(object) for day in np.unique(rows.snapshot_date))
-    return bundle.predict(load_matrix(home, days, bundle.learnt)).risks[:, -1]
+    return bundle.predict(load_matrix(home, days, bundle.learnt))
 
 
 def evaluation(settings: Settings, evaluated: Matrix, predicted: Predicted) -> dict[str, Any]:
@@ -342,9 +342,9 @@ def _of_monday(
     if not len(key):
         log.warning("snapshots %s is left out: nobody is eligible", day)
     labels = read_partition(home, "labels", [day], [*KEY, *OUTCOME])
-    places = pd.Index(labels["customer_id"]).get_indexer(pd.Index(key["customer_id"]))
-    if not (known := places >= 0).all():  # no label was delivered, or the bank took back what could have left
+    known = key["customer_id"].isin(labels["customer_id"]).to_numpy()
+    if not known.all():  # no label was delivered, or the bank took back what could have left
         words = "snapshots %s: %d of %d left out, without a label or with AUM that was corrected to nothing"
         log.warning(words, day, (~known).sum(), len(key))
         key, values = key[known], values[known]
-    return values, key, labels.take(places[known])
+    return values, key, labels[labels["customer_id"].isin(key["customer_id"])]

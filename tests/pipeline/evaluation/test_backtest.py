@@ -115,7 +115,7 @@ def test_the_previous_champion_is_the_model_of_the_origin_before(bank, result):
     split = backtest.plan(bank.settings, bank.tables, day := date.fromisoformat(first["origin"]))
     days = (*split.train, *split.tune, *split.evaluation)
     build_history(bank, bank.tables, days, day)
-    old, _ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
+    old, *_ = backtest.fit_mondays(bank.settings, bank.home, split, day, lambda *_: None)
     later = tuple(date.fromisoformat(one) for one in second["snapshots"]["later"])
     build_history(bank, bank.tables, later, LAST_MONDAY)
     rows = backtest.load_matrix(bank.home, later, old.learnt)

@@ -214,22 +214,20 @@ def test_the_same_lists_are_not_worse_and_not_better():
     ]  # fmt: skip
 
 
-def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody(monkeypatch):
+def test_lists_are_the_teams_own_unless_they_would_hold_nearly_everybody():
     """Two teams of 100 that call 10 each make 10% of a cohort; that call 60 each, 60%: more than the 25%
     allowed."""
-    rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS, home=None)
+    rows = matrix(customers=200, mondays=2, leavers=9)
     for capacity, called in ((10, 20), (60, 50)):
         own = Teams(np.tile(np.arange(200) % 2, 2), np.full(400, capacity), np.ones(400, dtype=bool))
-        monkeypatch.setattr("pipeline.training.comparison.subgroups", lambda *_, own=own: (own, {}))
-        teams = callers(bank, None, rows)
+        teams = callers(SETTINGS, rows, own)
         assert (teams is own) == (capacity == 10)
         assert at_capacity(rows, listed(rows, teams, rows.aum))["listed"] == called
 
 
-def test_who_must_not_be_called_is_on_no_compared_list(monkeypatch):
-    rows, bank = matrix(customers=200, mondays=2, leavers=9), SimpleNamespace(settings=SETTINGS, home=None)
+def test_who_must_not_be_called_is_on_no_compared_list():
+    rows = matrix(customers=200, mondays=2, leavers=9)
     own = Teams(np.zeros(400, dtype=int), np.full(400, 150), np.tile(np.arange(200) < 100, 2))
-    monkeypatch.setattr("pipeline.training.comparison.subgroups", lambda *_: (own, {}))
-    called = listed(rows, callers(bank, None, rows), rows.aum)
+    called = listed(rows, callers(SETTINGS, rows, own), rows.aum)
     assert called.sum() == 100
     assert not (called & ~own.callable).any()

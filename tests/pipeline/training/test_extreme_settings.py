@@ -11,13 +11,12 @@ import pytest
 from configs.bank_folder import load_settings
 from configs.errors import ConfigError, DataError
 from configs.settings import Settings
+from pipeline import weekly
 from pipeline.context import Context
 from pipeline.scoring.reasons import Models
 from pipeline.scoring.score import score
 from pipeline.snapshots.build import build_snapshots
 from pipeline.training import promotion, registry
-from pipeline.training import train as training
-from pipeline.weekly import run_train
 from tests.pipeline.conftest import LAST_MONDAY, made_up_bank
 
 pytestmark = pytest.mark.long
@@ -66,7 +65,7 @@ def bank(tmp_path_factory):
 
 @pytest.mark.parametrize(("section", "key", "value"), list(ends()))
 def test_a_number_at_its_end_works_or_is_refused_in_words(bank, monkeypatch, section, key, value):
-    for module in (training, promotion):
+    for module in (weekly, promotion):
         monkeypatch.setattr(module, "smoke_test", lambda *_: None)
     monkeypatch.setattr(registry, "record", lambda *_: "1")
     monkeypatch.setattr(registry, "promote", lambda *_: None)
@@ -76,7 +75,7 @@ def test_a_number_at_its_end_works_or_is_refused_in_words(bank, monkeypatch, sec
     changes[table] = below | ({inner[0]: {**below.get(inner[0], {}), key: value}} if inner else {key: value})
     with suppress(ConfigError, DataError):
         changed = Context(load_settings("demo", changes), bank.data)
-        model = run_train(changed, bank.tables, LAST_MONDAY)
+        model = weekly.run_train(changed, bank.tables, LAST_MONDAY)
         build_snapshots(changed.settings, bank.home, bank.tables, [LAST_MONDAY], lambda *_: None)
         scores = score(changed.settings, bank.home, bank.tables, Models(model, None), LAST_MONDAY).scores
         assert scores

@@ -51,7 +51,7 @@ def bank(tmp_path, empty_registry, monkeypatch):
 
 
 def against(monkeypatch, *reasons):
-    def compare(_bank, _tables, challenger, champion):
+    def compare(_bank, _tables, challenger, champion, _evaluated):
         name = champion.model_id if champion else None
         figures = {"challenger": challenger.model_id, "champion": name, "objections": list(reasons)}
         return figures | {"as_of": challenger.metrics["trained_as_of"]}
@@ -65,7 +65,7 @@ def trained(bank: Context, auroc: float = 0.8, as_of: str = "2026-11-16") -> Bun
     bundle = tiny_bundle(metrics, {"bank": "demo"})
     folder = write(bundle, bank.home.models, bank.bundle_key)
     registry.record(bank.data, "demo", folder, bank.bundle_key, {})
-    promotion.register_challenger(bank, TABLES, bundle)
+    promotion.register_challenger(bank, TABLES, bundle, None)
     return bundle
 
 
@@ -268,9 +268,9 @@ def test_a_run_killed_before_the_decision_decides_when_it_runs_again(bank, monke
     with monkeypatch.context() as patch:
         patch.setattr(promotion, killed_in, kill)
         with pytest.raises(KeyboardInterrupt):
-            promotion.register_challenger(automatic, TABLES, better)
+            promotion.register_challenger(automatic, TABLES, better, None)
     assert promotion.compared_on(bank) == [date(2026, 11, 16)]  # so that the next run trains again
-    promotion.register_challenger(automatic, TABLES, better)
+    promotion.register_challenger(automatic, TABLES, better, None)
     assert promotion.champion(bank).model_id == better.model_id
 
 
@@ -306,7 +306,7 @@ def test_a_run_registers_last_what_it_trained_and_what_the_one_before_left(bank,
         metrics = {"auroc": auroc, "trained_as_of": "2026-11-16", "mondays": [], "losses": []}
         bundle = tiny_bundle(metrics, {"bank": "demo"})
         write(bundle, bank.home.models, bank.bundle_key)
-        promotion.register_challenger(automatic, TABLES, bundle)
+        promotion.register_challenger(automatic, TABLES, bundle, None)
         models.append(bundle.model_id)
     assert promotion.champion(automatic).model_id == models[1]
     assert registry.recorded(bank.data, "demo") == set()
@@ -325,7 +325,7 @@ def test_a_person_can_promote_what_a_killed_run_left(bank):
     bundle = tiny_bundle({"auroc": 0.7, "trained_as_of": "2026-11-16", "mondays": [], "losses": []},
                          {"bank": "demo"})  # fmt: skip
     write(bundle, bank.home.models, bank.bundle_key)
-    promotion.register_challenger(bank, TABLES, bundle)
+    promotion.register_challenger(bank, TABLES, bundle, None)
     promotion.approve(bank, TABLES, bundle.model_id, "wang")
     assert registry.champion(bank.data, "demo") == bundle.model_id
 

@@ -174,6 +174,16 @@ def test_whose_money_was_corrected_to_nothing_later_is_left_out_by_count(monkeyp
     assert "2024-01-01: 1 of 3 left out, without a label or with AUM that was corrected" in caplog.text
 
 
+def test_a_label_that_stands_twice_on_a_monday_is_an_error_in_words(monkeypatch, tmp_path):
+    fake_partitions(monkeypatch, dict.fromkeys(MONDAYS[:2], 3))
+    read = module.read_partition
+    monkeypatch.setattr(module, "read_partition", lambda *given: pd.concat([read(*given)] * 2))
+    with pytest.raises(
+        DataError, match=r"labels hold 6 repeated rows, the first for snapshot 2024-01-01\. Each"
+    ):
+        load_matrix(Home(tmp_path), MONDAYS[:2])
+
+
 def test_nobody_eligible_at_all_says_who_was_excluded_why(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "read_eligible", lambda *_: pd.DataFrame())
     cohort = pd.DataFrame({"exclusion": ["too_new"] * 1200 + ["closed"] * 3})
