@@ -12,6 +12,7 @@ fresh process, clock, CPU and largest memory (CPU says more where the machine ha
   LightGBM's own log loss; nothing is read, checked, calibrated, evaluated or written. After that, on a clock
   of its own, what the second model takes, how much leaves, which training fits as well;
 - ``judge``: what follows the fits: figures with intervals, groups, the comparison with the rules, the page;
+  it begins, as in ``make train``, with the rows, their predictions and the catalogue of training;
 - ``score``: risks and shares of ``--rows`` customers, and after that the contributions and the three reasons.
 
 ``data/bench/model.json`` holds the figures; under "all" those of every child. ``train_per_fit`` is training
@@ -48,7 +49,7 @@ from pipeline.scoring.reasons import facts_about, words_of
 from pipeline.snapshots.build import build_outcomes, build_snapshots
 from pipeline.tables import Ingested
 from pipeline.training.comparison import compare
-from pipeline.training.train import load_learnt, load_matrix, monotone_signs, plan, train
+from pipeline.training.train import columns_of, load_learnt, load_matrix, monotone_signs, plan, train
 
 JUDGE_GOAL = 0.1  # seconds of judging per second of training
 GOAL = 1.25  # seconds of training per second of LightGBM's own fit
@@ -99,6 +100,7 @@ def judging(settings: Settings, data: Path, model_id: str) -> dict[str, Any]:
     bundle = load(bank.home.models / model_id, bank.bundle_key)
     rows = load_matrix(bank.home, bundle.snapshots.evaluation, bundle.learnt)
     trained = bundle, rows, bundle.predict(rows)
+    columns_of(settings)
     took = stopwatch()
     evaluated = evaluate_after_training(bank, bank.tables, trained, None)
     evaluation = took()

@@ -17,14 +17,16 @@ from configs.errors import DataError
 from models.baselines import RULES
 from models.bundle import load
 from pipeline.__main__ import app
+from pipeline.artefacts import read_json
 from pipeline.context import Context
 from pipeline.demo_bank import write_demo_bank
 from pipeline.evaluation.model_card import missing_in_card, model_card
-from pipeline.evaluation.model_report import evaluation_of, report_in_full
+from pipeline.evaluation.model_report import comparison_file, evaluation_of, report_in_full
 from pipeline.monitoring.outcomes import evaluate_published
 from pipeline.scoring import score as scoring
 from pipeline.scoring.reasons import Models
 from pipeline.snapshots.build import read_eligible, read_partition
+from pipeline.training.comparison import compare
 from pipeline.training.promotion import champion
 from pipeline.weekly import run_weekly
 from serve.app import create_app
@@ -150,6 +152,13 @@ def test_the_new_model_has_its_page_and_a_complete_card(bank, week):
 
 
 @pytest.mark.usefixtures("week")
+def test_a_comparison_after_training_is_that_of_rows_read_again(bank, week):
+    bundle = load(bank.home.models / week[0].run.model_id, bank.bundle_key)
+    kept = read_json(comparison_file(bank.home, bundle.model_id))
+    assert kept["rows"] > 100
+    assert kept == compare(bank, bank.tables, bundle, None)
+
+
 def test_a_rerun_and_a_run_from_nothing_end_with_the_same_bytes(bank, raw, tmp_path_factory):
     before = fingerprints(bank)
     pages = {path.name: path.read_bytes() for path in bank.home.reports.iterdir()}

@@ -13,6 +13,8 @@ from models.capacity import Teams, at_capacity, listed
 from models.matrix import Matrix
 from models.resample import Mondays
 from models.splits import Split
+from pipeline.evaluation.figures import Evaluated
+from pipeline.training import comparison
 from pipeline.training.comparison import (
     Order,
     callers,
@@ -58,6 +60,28 @@ def test_only_mondays_after_all_that_the_champion_was_fitted_on_are_fair():
     champion = SimpleNamespace(snapshots=Split((), (date(2026, 3, 9), date(2026, 3, 16))))
     # Lead 7 and horizon 90: the outcome of 16 March closes on 21 June.
     assert fair_mondays(SETTINGS, challenger, champion) == (date(2026, 6, 22), date(2026, 6, 29))
+
+
+def test_what_training_predicted_is_compared_on_the_fair_mondays_alone(monkeypatch):
+    """The first 40 of 400 customers leave, and 40 are called: by the challenger the first ones, by the
+    champion on the first Monday too, but on the second, which alone is fair, the last ones."""
+    rows = matrix(customers=400, mondays=2, leavers=40)
+    falls = np.linspace(0.9, 0.1, 400)
+    ours, other = (
+        Predicted(np.stack([risk / 2, risk], axis=1), risk)
+        for risk in (np.tile(falls, 2), np.append(falls, falls[::-1]))
+    )
+    evaluated = Evaluated(rows, ours, one_team(rows, 40), {}, {}, {"old": other})
+    days = tuple(np.unique(rows.snapshot_date).astype(object))
+    new, old = (
+        SimpleNamespace(model_id=name, trained_as_of=date(2026, 6, 1), snapshots=Split((), (), days))
+        for name in ("new", "old")
+    )
+    monkeypatch.setattr(comparison, "contract_breaks", lambda *_: [])
+    monkeypatch.setattr(comparison, "fair_mondays", lambda *_: days[1:])
+    found = comparison.compare(SimpleNamespace(settings=SETTINGS, home=None), None, new, old, evaluated)
+    assert (found["rows"], found["mondays"]) == (400, [str(days[1])])
+    assert (found["challenger_figures"]["recall"], found["champion_figures"]["recall"]) == (1.0, 0.0)
 
 
 def test_the_same_scores_differ_by_nothing_and_better_ones_by_more_than_noise():
