@@ -1,12 +1,14 @@
-"""A delivery that its gates refuse is neither kept, nor learnt from, nor scored."""
+"""A delivery that its gates refuse is neither kept, nor learnt from, nor scored; a model that its smoke test
+refuses is not registered."""
 
 from datetime import date
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from configs.bank_folder import load_settings
-from configs.errors import GateError
+from configs.errors import DataError, GateError
 from pipeline import weekly
 from pipeline.context import Context
 
@@ -50,3 +52,29 @@ def test_gates_look_before_anything_is_learnt(tmp_path, monkeypatch):
     with pytest.raises(GateError):
         weekly.run_weekly(context, tmp_path, monday)
     assert called == order[:3]
+
+
+def test_a_bundle_that_its_smoke_test_refuses_is_not_registered(tmp_path, monkeypatch):
+    bundle = SimpleNamespace(model_id="m", metrics={"rounds": 1})
+    chosen = SimpleNamespace(train=(), tune=(), evaluation=())
+    for name, result in (
+        ("plan_or_datasets", chosen), ("build_snapshots", 0), ("build_outcomes", 0),
+        ("train", (bundle, [], None)), ("keep_selects", None), ("evaluate_after_training", None),
+    ):  # fmt: skip
+        monkeypatch.setattr(weekly, name, lambda *_, result=result: result)
+    registered: list[tuple[object, ...]] = []
+    monkeypatch.setattr(weekly.promotion, "champion_or_none", lambda *_: None)
+    monkeypatch.setattr(weekly.promotion, "register_challenger", lambda *given: registered.append(given))
+    monkeypatch.setattr(weekly, "comparison_table", lambda _: pd.DataFrame())
+
+    def refused(*_):
+        raise DataError("refused")
+
+    context, monday = Context(load_settings("demo"), tmp_path), date(2026, 11, 16)
+    monkeypatch.setattr(weekly, "smoke_test", refused)
+    with pytest.raises(DataError, match="refused"):
+        weekly.run_train(context, None, monday)
+    assert registered == []
+    monkeypatch.setattr(weekly, "smoke_test", lambda *_: None)
+    assert weekly.run_train(context, None, monday) == bundle
+    assert len(registered) == 1
