@@ -184,8 +184,8 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
         counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(rows)}
     keep_selects(context, bundle.model_id)
     folder, seconds = context.home.models / bundle.model_id, context.settings.promotion.smoke_test_seconds
-    with step("report"), ThreadPoolExecutor(1) as beside:
-        tried = beside.submit(smoke_test, folder, context.bundle_key, seconds)
+    with step("report"), ThreadPoolExecutor(1) as pool:
+        tried = pool.submit(smoke_test, folder, context.bundle_key, seconds)
         champion = promotion.champion_or_none(context)
         evaluated = evaluate_after_training(context, tables, trained, champion)
         tried.result()  # raises DataError where the bundle is refused
