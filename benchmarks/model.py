@@ -12,7 +12,7 @@ fresh process, clock, CPU and largest memory (CPU says more where the machine ha
   LightGBM's own log loss; nothing is read, checked, calibrated, evaluated or written. After that, on a clock
   of its own, what the second model takes, how much leaves, which training fits as well;
 - ``judge``: what follows the fits: figures with intervals, groups, the comparison with the rules, the page;
-  it begins, as in ``make train``, with the rows, their predictions and the catalogue of training;
+  it begins, as in ``make train``, with training's rows, predictions, catalogue and paths of the trees;
 - ``score``: risks and shares of ``--rows`` customers, and after that the contributions and the three reasons.
 
 ``data/bench/model.json`` holds the figures; under "all" those of every child. ``train_per_fit`` is training
@@ -101,6 +101,7 @@ def judging(settings: Settings, data: Path, model_id: str) -> dict[str, Any]:
     rows = load_matrix(bank.home, bundle.snapshots.evaluation, bundle.learnt)
     trained = bundle, rows, bundle.predict(rows)
     columns_of(settings)
+    contributions(bundle.model, rows.features[:1])
     took = stopwatch()
     evaluated = evaluate_after_training(bank, bank.tables, trained, None)
     evaluation = took()
