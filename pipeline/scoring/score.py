@@ -70,8 +70,10 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
     monday = Monday(settings, models, as_of, words_of(settings, models.present), due, households)
     scores, occasions = list[Score](), dict[str, date]()
     known = np.zeros(len(models.present.model.columns), bool)
-    # A customer's bucket is the same on the Monday before: the same tables made both.
-    parts = min(-(-len(customers) // ROWS), len(home.files("features", as_of)))
+    # A part compares its customers with those of the same buckets on the earlier Monday.
+    days = [as_of, *([models.earlier[0].snapshot_date] if models.earlier else ())]
+    buckets = {len(home.files("features", day)) for day in days}
+    parts = min(-(-len(customers) // ROWS), *buckets) if len(buckets) == 1 else 1
     for number in range(parts):
         part = _scored_part(monday, replace(home, part=(number, parts)))
         scores += part.scores
