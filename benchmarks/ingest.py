@@ -39,7 +39,6 @@ from pipeline.tables import read_ingested
 
 BANK, WEEKS, SEED, ENDS = "demo", 130, 7, date(2026, 11, 16)
 BOOKINGS_PER_CUSTOMER = 98  # in so many weeks
-AS_CSV = ("txn", "hold", "event")  # sources that the made-up bank delivers as Parquet
 MEMORY = "2500MB"  # of DuckDB alone
 
 

@@ -133,7 +133,7 @@ def scoring(settings: Settings, data: Path, model_id: str, chosen: Split, rows: 
 
 
 def rates(fit: dict[str, Any], score: dict[str, Any]) -> dict[str, float]:
-    """What a second of CPU does, from which docs/costs.md multiplies."""
+    """Values and trees that a second of CPU works through; docs/costs.md multiplies from them."""
     columns, trees = fit["columns"] + 1, score["trees"]
     growing = fit["cpu"] - fit["binning"]["cpu"]
     return {

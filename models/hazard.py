@@ -151,7 +151,7 @@ def fit(
 def binned(
     train: Matrix, tune: Matrix, horizons: Sequence[int], training: Training, machines: Machines = ALONE
 ) -> Bins:
-    """What fits on the same rows share, whatever their rates, leaves, rounds and constraints.
+    """Bins that fits on the same rows share, whatever their rates, leaves, rounds and constraints.
 
     Raises DataError when a set holds only one outcome.
     """

@@ -93,16 +93,8 @@ def single_aurocs(rows: Matrix) -> dict[str, float]:
     counts too. What only two features tell together is not found this way.
     """
     attrited = rows.attrited == 1
-    aurocs = [_auroc(attrited, column) for column in by_column(rows.features)]
+    aurocs = [areas(attrited, column)["auroc"] for column in by_column(rows.features)]
     return {name: max(auroc, 1 - auroc) for name, auroc in zip(rows.columns, aurocs, strict=True)}
-
-
-def _auroc(attrited: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """That of ``areas``, by sorting only those who stayed."""
-    known = np.where(np.isnan(scores), -np.inf, scores)
-    left, stayed = known[attrited], np.sort(known[~attrited])
-    below, through = (int(np.searchsorted(stayed, left, side).sum()) for side in ("left", "right"))
-    return (below + through) / 2 / (len(left) * len(stayed))
 
 
 def customers_by_outcome(rows: Matrix) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What a made-up bank's run has come to: how near its model is to the truth, and the way to the pages."""
+"""Closing words of a made-up bank's run: its model beside the truth, and the way to the pages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -21,7 +21,7 @@ def rate(field: str) -> float:
 
 
 def figures() -> dict[str, tuple[str, ...]]:
-    """What must stand in the rows, from the rates and the assumptions alone."""
+    """Cells by the first words of their row, from the rates and the assumptions alone."""
     rows = {name: MILLION * mondays for name, mondays in MONDAYS.items()}  # 5% of 20 million customers
     loaded, kept, tuned = rows["train"] + rows["tune"], rows["train"] * 0.93, rows["tune"] * 2.96
     minutes = {

@@ -88,7 +88,7 @@ def score(settings: Settings, home: Home, tables: Ingested, models: Models, as_o
 
 @dataclass(frozen=True)
 class Monday:
-    """What the scores of all customers of a Monday rest on, beside their own figures."""
+    """Settings, models and facts on which the scores of all customers of a Monday rest."""
 
     settings: Settings
     models: Models

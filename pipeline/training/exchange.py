@@ -1,4 +1,4 @@
-"""What executors send each other while they fit trees, over TLS: each shows by its certificate who it is.
+"""Sums and losses that executors send each other while they fit trees, over TLS; certificates name them.
 
 LightGBM's own sockets listen on all addresses and let in whoever connects first. It leaves the exchange to a
 program that brings two functions along: ``scatter_sums``, where each block is added up by one machine, and

@@ -70,7 +70,7 @@ class ExecutorTask:
         yield fitted
 
     def agreement(self, home: Home) -> dict[str, str]:
-        """Whatever must be the same on every executor, by its name."""
+        """Versions, settings and partitions that must be the same on every executor, by name."""
         days = (*self.chosen.train, *self.chosen.tune)
         try:
             made_by = {

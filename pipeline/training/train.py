@@ -169,7 +169,7 @@ def fit_bundle(
 
 
 def predicted_by(bundle: Bundle, home: Home, rows: Matrix) -> Predicted:
-    """What another bundle predicts of the same customers and Mondays, by what it has learnt."""
+    """Predictions of another bundle for the same customers and Mondays, by what it has learnt."""
     days = tuple(day.astype(object) for day in np.unique(rows.snapshot_date))
     return bundle.predict(load_matrix(home, days, bundle.learnt))
 

@@ -155,7 +155,7 @@ def test_one_customer_added_to_others_moves_no_count(
     rest = [make_score(f"r{k:02}", risk_band="high" if k < 14 else "low") for k in range(16)]
     alone = make_score("alone", branch_id="B2", manager_id="M9", tier="wealth")
     store.publish(make_run(cohort=17), (*rest, alone), exclusions, make_lists((*rest, alone)), RunExtras())
-    field, others, one = named
+    field, others, alone_in = named
 
     def fits(scope, *names):
         rule = {"risk_bands": ["high"]} | ({field: names} if names else {})
@@ -163,9 +163,9 @@ def test_one_customer_added_to_others_moves_no_count(
             return preview(session, Plan.model_validate(PLAN | {"rule": rule})).fits
 
     exact, rounded = Scope(Reach.ALL), Scope(Reach.ALL, rounded=True)
-    assert [fits(exact, others), fits(exact, others, one), fits(exact, one)] == [14, 15, 1]
-    assert fits(rounded, others) == fits(rounded, others, one) == fits(rounded)
-    assert fits(rounded, one) == 0
+    assert [fits(exact, others), fits(exact, others, alone_in), fits(exact, alone_in)] == [14, 15, 1]
+    assert fits(rounded, others) == fits(rounded, others, alone_in) == fits(rounded)
+    assert fits(rounded, alone_in) == 0
 
 
 @pytest.mark.parametrize("role", ["head_office", "manager", "branch_head"])

@@ -64,7 +64,7 @@ def test_back_one_run_and_not_beyond_the_first(address, tmp_path):
 @pytest.mark.usefixtures("address")
 @pytest.mark.parametrize("command", ["weekly", "rollback-run"])
 def test_whoever_reads_the_last_words_may_be_gone(tmp_path, monkeypatch, command):
-    """As with `| head`: the run is published or taken back, so notices go out and the command ended well."""
+    """With a reader that is gone (`| head`) notices of a published run go out, and the command ended well."""
     sent = []
 
     def gone(_):

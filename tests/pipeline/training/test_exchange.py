@@ -18,7 +18,7 @@ from pipeline.training.exchange import Exchange, connected
 
 
 def together(count: int, work: Callable[[Exchange], Any], stranger: Callable[[Any], None] | None = None):
-    """What ``work`` gives or raises on each of so many executors; ``stranger`` gets the addresses first."""
+    """Results or errors of ``work`` on each of so many executors; ``stranger`` gets the addresses first."""
     places: list[Any] = [None] * count
     results: list[Any] = [None] * count
     ready = threading.Barrier(count, lambda: stranger(places) if stranger else None)
@@ -124,10 +124,10 @@ def test_lightgbm_adds_up_the_rows_of_all_machines():
         with at.of_lightgbm():
             return lgb.train(given, lgb.Dataset(features[rows], gone[rows]), 10).model_to_string()
 
-    one, two = together(2, fit)
-    assert one == two
+    first, second = together(2, fit)
+    assert first == second
     alone = lgb.train(params, lgb.Dataset(features, gone), 10)
-    both = lgb.Booster(model_str=one)
+    both = lgb.Booster(model_str=first)
     counts = [each.trees_to_dataframe()["count"].iloc[0] for each in (alone, both)]
     assert counts == [4000, 4000]
     assert np.corrcoef(alone.predict(features), both.predict(features))[0, 1] > 0.99
