@@ -3,15 +3,18 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from configs.errors import DataError
 from configs.files import draft_of, whole_file
@@ -162,6 +165,22 @@ def _is_whole(kind: pa.DataType) -> bool:
     if pa.types.is_decimal(kind):
         return kind.precision <= 18  # as wider ones, such as sums, are stored as bytes
     return pa.types.is_integer(kind) or pa.types.is_temporal(kind)
+
+
+def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """All rows of the parts in their order, read only, 8 bytes a number, in a nameless file below ``folder``.
+
+    Reading the array reads the file, and the system may drop again what was read: the array can be larger
+    than the memory. The file is gone with the array, however the run ends.
+    """
+    rows = columns = 0
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for part in parts:
+            np.ascontiguousarray(part).tofile(file)
+            rows, columns = rows + part.shape[0], part.shape[1]
+        file.flush()
+        shape = (rows, columns)
+        return np.memmap(file, np.float64, "r", shape=shape) if all(shape) else np.empty(shape)
 
 
 def fingerprint(*parts: str | bytes | Path) -> str:

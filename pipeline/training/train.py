@@ -3,13 +3,14 @@
 A row holds features, what is learnt beside the trees and the outcome; all rows together lie on disk.
 """
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ from models.peers import fit_peers
 from models.severity import fit_severity
 from models.smoke_test import reference_rows
 from models.splits import Split, TooFewMondaysError, dates_needed, split
-from pipeline.artefacts import Home
+from pipeline.artefacts import Home, to_disk
 from pipeline.context import Context
 from pipeline.progress import log
 from pipeline.snapshots.build import (
@@ -295,8 +296,8 @@ def load_matrix(
     """Features and outcome of every eligible customer of these Mondays; eligible without outcome is an error.
 
     The columns of ``learnt`` stand behind the features, as a model with it expects. ``READERS`` Mondays
-    are in memory at a time; all features together lie on disk, in ``folder`` (by default the bank's), and are
-    read as they are needed.
+    are read while the one before is written; all features together lie on disk, in ``folder`` (by default
+    the bank's), and are read as they are needed.
     """
     days, learnt = sorted(snapshots), learnt or Learnt()
     names, labelled = feature_names(home, days[0]), list[list[pd.DataFrame]]()
@@ -304,30 +305,17 @@ def load_matrix(
 
     def features() -> Iterator[NDArray[np.float64]]:
         with ThreadPoolExecutor(READERS) as pool:
-            for first in range(0, len(days), READERS):
-                for values, *known in pool.map(of_monday, days[first : first + READERS]):
-                    labelled.append(known)
-                    yield values
+            waiting = (pool.submit(of_monday, day) for day in days)
+            reading = deque(islice(waiting, READERS))
+            while reading:
+                values, *known = reading.popleft().result()
+                reading.extend(islice(waiting, 1))
+                labelled.append(known)
+                yield values
 
     on_disk = to_disk(folder or home.root, features())
     key, labels = (pd.concat(frames, ignore_index=True) for frames in zip(*labelled, strict=True))
     return Matrix.labelled(key, on_disk, [*names, *learnt.names], labels)
-
-
-def to_disk(folder: Path, parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """All rows of the parts in their order, read only, 8 bytes a number, in a nameless file below ``folder``.
-
-    Reading the array reads the file, and the system may drop again what was read: the array can be larger
-    than the memory. The file is gone with the array, however the run ends.
-    """
-    rows = columns = 0
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for part in parts:
-            np.ascontiguousarray(part).tofile(file)
-            rows, columns = rows + part.shape[0], part.shape[1]
-        file.flush()
-        shape = (rows, columns)
-        return np.memmap(file, np.float64, "r", shape=shape) if all(shape) else np.empty(shape)
 
 
 def _of_monday(
@@ -342,9 +330,11 @@ def _of_monday(
     if not len(key):
         log.warning("snapshots %s is left out: nobody is eligible", day)
     labels = read_partition(home, "labels", [day], [*KEY, *OUTCOME])
-    known = key["customer_id"].isin(labels["customer_id"]).to_numpy()
+    # pandas compares Arrow's texts with a Python object for each; as objects they are hashed.
+    eligible, labelled = (frame["customer_id"].astype(object) for frame in (key, labels))
+    known = eligible.isin(labelled).to_numpy()
     if not known.all():  # no label was delivered, or the bank took back what could have left
         words = "snapshots %s: %d of %d left out, without a label or with AUM that was corrected to nothing"
         log.warning(words, day, (~known).sum(), len(key))
         key, values = key[known], values[known]
-    return values, key, labels[labels["customer_id"].isin(key["customer_id"])]
+    return values, key, labels[labelled.isin(eligible)]

@@ -4,6 +4,7 @@ import os
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from pipeline.artefacts import (
     fingerprint,
     keep_only,
     read_json,
+    to_disk,
     write_json,
     write_parquet,
     write_text,
@@ -89,3 +91,21 @@ def test_where_things_lie():
     assert home.partition("features", date(2024, 3, 4)) == Path("data/demo/features/snapshot_date=2024-03-04")
     assert home.store == "sqlite:///data/demo/store.db"
     assert Home(home.root, "postgresql+psycopg://host/scores").store == "postgresql+psycopg://host/scores"
+
+
+def test_parts_come_back_in_their_order_from_a_file_that_nobody_sees(tmp_path: Path) -> None:
+    parts = [np.array([[1.0, np.nan], [3.0, 4.0]]), np.empty((0, 2)), np.array([[5.0, 6.0]])]
+    found = to_disk(tmp_path, parts)
+    assert found.tobytes() == np.concatenate(parts).tobytes()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="read-only"):
+        found[0, 0] = 2.0
+
+
+def test_columns_of_another_layout_are_rows_all_the_same(tmp_path: Path) -> None:
+    rows = to_disk(tmp_path, [np.asfortranarray([[1.0, 2.0], [3.0, 4.0]])])
+    assert rows.tolist() == [[1, 2], [3, 4]]
+
+
+def test_no_row_at_all(tmp_path: Path) -> None:
+    assert to_disk(tmp_path, [np.empty((0, 3))]).shape == (0, 3)

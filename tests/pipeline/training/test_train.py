@@ -1,8 +1,8 @@
 """Training: outcomes no model could learn from and a leak are refused before anything is fitted; the signs of
-constraints; the matrix on disk."""
+constraints; the rows of each Monday."""
 
 from datetime import date, timedelta
-from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pandas as pd
@@ -16,14 +16,7 @@ from models.splits import Split
 from pipeline.artefacts import Home
 from pipeline.snapshots import build as build_module
 from pipeline.training import train as module
-from pipeline.training.train import (
-    check_settings,
-    fit_bundle,
-    load_learnt,
-    load_matrix,
-    monotone_signs,
-    to_disk,
-)
+from pipeline.training.train import check_settings, fit_bundle, load_learnt, load_matrix, monotone_signs
 from tests.matrices import made_matrix
 
 DAYS = (date(2024, 1, 1), date(2024, 6, 3), date(2024, 11, 4))
@@ -102,24 +95,6 @@ def test_a_word_that_constrains_nothing_is_refused(word: str, says: str) -> None
         monotone_signs(constrained(word), COLUMNS)
 
 
-def test_parts_come_back_in_their_order_from_a_file_that_nobody_sees(tmp_path: Path) -> None:
-    parts = [np.array([[1.0, np.nan], [3.0, 4.0]]), np.empty((0, 2)), np.array([[5.0, 6.0]])]
-    found = to_disk(tmp_path, parts)
-    assert found.tobytes() == np.concatenate(parts).tobytes()
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ValueError, match="read-only"):
-        found[0, 0] = 2.0
-
-
-def test_columns_of_another_layout_are_rows_all_the_same(tmp_path: Path) -> None:
-    rows = to_disk(tmp_path, [np.asfortranarray([[1.0, 2.0], [3.0, 4.0]])])
-    assert rows.tolist() == [[1, 2], [3, 4]]
-
-
-def test_no_row_at_all(tmp_path: Path) -> None:
-    assert to_disk(tmp_path, [np.empty((0, 3))]).shape == (0, 3)
-
-
 def fake_partitions(monkeypatch, eligible: dict[date, int], corrected: int = 0) -> None:
     """So many eligible customers per Monday, of whom ``corrected`` have no label."""
 
@@ -166,6 +141,28 @@ def test_a_monday_with_nobody_eligible_is_left_out_by_name(monkeypatch, tmp_path
     assert [record.message for record in caplog.records] == [
         "snapshots 2024-01-08 is left out: nobody is eligible"
     ]
+
+
+def test_no_more_than_two_mondays_are_read_while_one_is_written(monkeypatch, tmp_path):
+    days = [MONDAYS[0] + timedelta(weeks=week) for week in range(9)]
+    fake_partitions(monkeypatch, dict.fromkeys(days, 3))
+    read, write, begun, ahead = module.read_features, module.to_disk, list[date](), list[int]()
+
+    def features(home, day, *rest):
+        begun.append(day)
+        return read(home, day, *rest)
+
+    def slowly(parts):
+        for written, part in enumerate(parts):
+            sleep(0.02)
+            ahead.append(len(begun) - written)
+            yield part
+
+    monkeypatch.setattr(module, "read_features", features)
+    monkeypatch.setattr(module, "to_disk", lambda folder, parts: write(folder, slowly(parts)))
+    rows = load_matrix(Home(tmp_path), days)
+    assert [len(rows.on([day])) for day in days] == [3] * 9
+    assert max(ahead) <= 3
 
 
 def test_whose_money_was_corrected_to_nothing_later_is_left_out_by_count(monkeypatch, tmp_path, caplog):
