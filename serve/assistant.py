@@ -48,7 +48,7 @@ class NoAnswerError(Exception):
 
 
 def assistant(client: Client, claims: Mapping[str, Any], default: Language = "en") -> "MCPServer":
-    """The tools of one caller. ``claims`` are those of the token, and say whose list is one's own.
+    """The server of one caller, by ``claims`` of the token, which say whose list is one's own.
 
     ``default`` is the language of descriptions, and of answers unless a question names one. Raises
     ConfigError without the package mcp.
@@ -57,26 +57,36 @@ def assistant(client: Client, claims: Mapping[str, Any], default: Language = "en
         from mcp.server.mcpserver import MCPServer
     except ImportError:
         raise ConfigError(MISSING) from None
-    from mcp_types import CallToolResult, TextContent, ToolAnnotations
+    from mcp_types import ToolAnnotations
 
     words = Wording(default)
     server = MCPServer("attrition-watch", instructions=words("assistant.instructions"), log_level="WARNING")
-
-    def tool(name: str) -> Callable[[Callable[..., Answer]], Callable[..., Any]]:
-        reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+    reads = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+    for question in _questions(client, claims, default):
+        name = question.__name__
         title, description = (words(f"assistant.{name}.{part}") for part in ("title", "description"))
+        server.tool(name, title, description, reads)(_with_refusals(question))
+    return server
 
-        def plain(answer: Callable[..., Answer]) -> Callable[..., Any]:
-            @wraps(answer)
-            def answered(**question: Any) -> Answer | CallToolResult:
-                try:
-                    return answer(**question)
-                except NoAnswerError as error:
-                    return CallToolResult(content=[TextContent(text=str(error))], is_error=True)
 
-            return server.tool(name, title, description, reads)(answered)
+def _with_refusals(question: Callable[..., Answer]) -> Callable[..., Any]:
+    """The question, whose refusal is an answer marked as an error."""
+    from mcp_types import CallToolResult, TextContent
 
-        return plain
+    @wraps(question)
+    def answered(**arguments: Any) -> Answer | CallToolResult:
+        try:
+            return question(**arguments)
+        except NoAnswerError as error:
+            return CallToolResult(content=[TextContent(text=str(error))], is_error=True)
+
+    return answered
+
+
+def _questions(
+    client: Client, claims: Mapping[str, Any], default: Language
+) -> tuple[Callable[..., Answer], ...]:
+    """What may be asked, each by the name of its tool; parameters and their types are the tool's."""
 
     def number_of(claim: str, number: str, language: Language) -> str:
         number = number or str(claims.get(claim) or "")
@@ -84,32 +94,24 @@ def assistant(client: Client, claims: Mapping[str, Any], default: Language = "en
             _refuse(language, f"no_{claim}")
         return number
 
-    @tool("my_list")
     def my_list(manager_id: Number = "", limit: Most = 20, language: Language = default) -> Answer:
         asked = number_of("manager_id", manager_id, language)
         (page,) = _asked(language, lambda: [next(client.manager_list(asked, language, limit))])
         customers = [_customer(customer) for customer in page["customers"]]
         return _picked(page, (*RUN, "currency", "listed")) | {"customers": customers}
 
-    @tool("customer")
     def customer(customer_id: Number, language: Language = default) -> Answer:
         (answer,) = _asked(language, lambda: [client.risk(customer_id, "maturities", language=language)])
-        due = [_picked(maturity, MATURITY) for maturity in answer["maturities"] or ()]
-        return _picked(answer, RUN) | _customer(answer) | {"maturities": due}
+        return _picked(answer, RUN) | _customer(answer) | {"maturities": _due(answer)}
 
-    @tool("maturing")
     def maturing(
         days: Days = 30, manager_id: Number = "", limit: Most = 50, language: Language = default
     ) -> Answer:
         asked = number_of("manager_id", manager_id, language)
         (page,) = _asked(language, lambda: [next(client.maturities(asked, days, limit))])
-        due = [_picked(maturity, MATURITY) for maturity in page["maturities"]]
-        return _picked(page, (*RUN, "currency")) | {
-            "maturities": due,
-            "more": page["next_cursor"] is not None,
-        }
+        more = page["next_cursor"] is not None
+        return _picked(page, (*RUN, "currency")) | {"maturities": _due(page), "more": more}
 
-    @tool("branch_summary")
     def branch_summary(branch_id: Number = "", language: Language = default) -> Answer:
         asked = number_of("branch_id", branch_id, language)
         pages = _asked(language, lambda: client.branch(asked))
@@ -118,7 +120,7 @@ def assistant(client: Client, claims: Mapping[str, Any], default: Language = "en
         ]
         return _picked(pages[0], (*RUN, "branch_id", "currency", *STAKE)) | {"managers": managers}
 
-    return server
+    return my_list, customer, maturing, branch_summary
 
 
 def _asked(language: Language, ask: Callable[[], Iterable[Any]]) -> list[Answer]:
@@ -140,6 +142,10 @@ def _refuse(language: Language, key: str) -> NoReturn:
 def _customer(answer: Answer) -> Answer:
     reasons = [_picked(reason, REASON) for reason in answer.get("reasons") or ()]
     return _picked(answer, RISK) | {"reasons": reasons}
+
+
+def _due(answer: Answer) -> list[Answer]:
+    return [_picked(maturity, MATURITY) for maturity in answer["maturities"] or ()]
 
 
 def _picked(answer: Answer, names: Iterable[str]) -> Answer:
