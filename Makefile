@@ -62,7 +62,7 @@ weekly: $(READY) ## one Monday, the latest without AS_OF: ingest, features, trai
 status: $(READY) ## what is served, who writes, open alarms, gates, sources, the last commands  (BANK JSON=--json)
 	$(ATTRITION) status --bank $(BANK) $(JSON)
 
-acknowledge: $(READY) ## take an alarm up: it is sent no more  (BANK ALARM BY WHY)
+acknowledge: $(READY) ## acknowledge an alarm: it is sent no more  (BANK ALARM BY WHY)
 	$(ATTRITION) acknowledge --bank $(BANK) --alarm "$(ALARM)" --by "$(BY)" --why "$(WHY)"
 
 new-bank: $(READY) ## draft a bank's settings and SELECTs from its files; again: the questions that remain  (BANK RAW)
@@ -71,10 +71,10 @@ new-bank: $(READY) ## draft a bank's settings and SELECTs from its files; again:
 ingest: $(READY) ## read the bank's files into tables and a quarantine  (BANK RAW ROWS_GONE)
 	$(ATTRITION) ingest --bank $(BANK) --raw $(RAW) --rows-gone "$(ROWS_GONE)"
 
-quarantine-export: $(READY) ## refused rows as files to mend and deliver again  (BANK RAW OUT)
+quarantine-export: $(READY) ## refused rows as files to correct and deliver again  (BANK RAW OUT)
 	$(ATTRITION) quarantine-export --bank $(BANK) --raw $(RAW) --out $(OUT)
 
-train: $(READY) ## train, judge out of time and register a model  (BANK AS_OF)
+train: $(READY) ## train, evaluate out of time and register a model  (BANK AS_OF)
 	$(ATTRITION) train --bank $(BANK) --as-of $(AS_OF)
 
 promote: $(READY) ## approve a challenger as a second person; it becomes champion  (BANK BUNDLE BY)
@@ -86,10 +86,10 @@ policy: $(READY) ## what values contacts on lists, beside its challenger; approv
 rollback: $(READY) ## return to the champion before the present one  (BANK BY)
 	$(ATTRITION) rollback --bank $(BANK) --by "$(BY)"
 
-audit: $(READY) ## verify the audit log and that of the service's reads  (BANK HEAD ACCESS_HEAD)
+audit: $(READY) ## verify the audit log and the access log  (BANK HEAD ACCESS_HEAD)
 	$(ATTRITION) audit --bank $(BANK) --head "$(HEAD)" --access-head "$(ACCESS_HEAD)"
 
-new-access-log: $(READY) ## answer for a new access log where the one before was archived or lost  (BANK BY WHY)
+new-access-log: $(READY) ## start a new access log, in somebody's name, where the one before was archived or lost  (BANK BY WHY)
 	$(ATTRITION) new-access-log --bank $(BANK) --by "$(BY)" --why "$(WHY)"
 
 backfill: $(READY) ## features of every Monday of a period, labels where matured  (BANK FROM TO)
@@ -110,7 +110,7 @@ learning-curve: $(READY) ## what a longer history is worth, out of time  (BANK A
 report: $(READY) ## the page and card of the champion, or of MODEL, in full  (BANK MODEL)
 	$(ATTRITION) report --bank $(BANK) --model "$(MODEL)"
 
-backtest: $(READY) ## models of past Mondays: what they promised and what came  (BANK AS_OF ORIGINS)
+backtest: $(READY) ## models of past Mondays: what they predicted, and who left  (BANK AS_OF ORIGINS)
 	$(ATTRITION) backtest --bank $(BANK) --as-of $(AS_OF) --origins $(ORIGINS)
 
 # A scheduler's Monday may come in between: the lease is held while features are written, no longer.
@@ -134,7 +134,7 @@ outcomes: $(READY) ## what became of the scores published for a Monday  (BANK AS
 branch-report: $(READY) ## the month's workbook of the bank and of each branch, with charts  (BANK BRANCH LANGUAGE)
 	$(ATTRITION) branch-report --bank $(BANK) --branch "$(BRANCH)" --language "$(LANGUAGE)"
 
-mail: $(READY) ## tell each reader of a list by mail, once: a link, nothing about customers  (BANK AS_OF)
+mail: $(READY) ## mail each reader of a list a link, once; nothing about customers  (BANK AS_OF)
 	$(ATTRITION) mail --bank $(BANK) --as-of $(AS_OF)
 
 announce: $(READY) ## send the webhook the publications and roll-backs that it has not taken yet  (BANK)
@@ -143,7 +143,7 @@ announce: $(READY) ## send the webhook the publications and roll-backs that it h
 read-outcomes: $(READY) ## record the outcomes typed into a workbook of lists  (BANK FILE CALLED_BY)
 	$(ATTRITION) read-outcomes --bank $(BANK) --file "$(FILE)" --called-by "$(CALLED_BY)"
 
-effect: $(READY) ## what being on the lists does: listed against held out  (BANK)
+effect: $(READY) ## what being on the lists does: listed against the control group  (BANK)
 	$(ATTRITION) effect --bank $(BANK)
 
 campaign: $(READY) ## send what is approved and due, show each campaign; or propose, approve, refuse, withdraw one  (BANK FILE APPROVE REFUSE WITHDRAW BY WHY)
@@ -213,7 +213,7 @@ style: $(READY)
 types: $(READY)
 	.venv/bin/mypy
 
-format: $(READY) ## let ruff mend what it can
+format: $(READY) ## let ruff correct what it can
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 

@@ -181,7 +181,7 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
         rounds = context.settings.training.rounds
         trained = train(context, split, snapshot_date, lambda done, _: on_round(done, rounds))
         bundle, rows, _ = trained
-        counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "judged_rows": len(rows)}
+        counts |= {"model": bundle.model_id, "rounds": bundle.metrics["rounds"], "evaluated_rows": len(rows)}
     keep_selects(context, bundle.model_id)
     folder, seconds = context.home.models / bundle.model_id, context.settings.promotion.smoke_test_seconds
     with step("report"), ThreadPoolExecutor(1) as pool:
@@ -189,7 +189,7 @@ def run_train(context: Context, tables: Ingested, snapshot_date: date) -> Bundle
         champion = promotion.champion_or_none(context)
         evaluated = evaluate_after_training(context, tables, trained, champion)
         tried.result()  # raises DataError where the bundle is refused
-    log.info("judged out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
+    log.info("out of time\n%s", comparison_table(bundle.metrics).round(3).to_string())
     promotion.register_challenger(context, tables, bundle, evaluated)
     return bundle
 

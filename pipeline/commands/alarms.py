@@ -39,7 +39,7 @@ def acknowledge_command(
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:
-    """Take an alarm up in somebody's name: it is sent no more. An entry of the audit log says so."""
+    """Acknowledge an alarm in somebody's name: it is sent no more. An entry of the audit log says so."""
     from pipeline.alarms.acknowledgement import acknowledge
 
     acknowledged = acknowledge(context_of(bank, data), alarm, by, why)

@@ -17,7 +17,7 @@ app = typer.Typer()
 
 @app.command()
 def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """Train with what had matured by a Monday, judge out of time, register."""
+    """Train with what had matured by a Monday, evaluate out of time, register."""
     from pipeline.training.promotion import register
     from pipeline.weekly import run_train
 
@@ -97,7 +97,7 @@ def new_access_log(
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:
-    """Answer for a new access log where the one before was archived or lost; the audit log keeps why."""
+    """Start a new access log where the one before was archived or lost; the audit log keeps who and why."""
     from pipeline.training.promotion import begin_new_access_log
 
     with writing("new-access-log", bank, data) as context:
@@ -113,7 +113,7 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="how many sets of parameters to try")] = 20,
     seconds: Annotated[int, typer.Option(min=0, help="begin no trial after this; 0: no limit")] = 0,
 ) -> None:
-    """Search LightGBM's parameters over folds in time; the judged Mondays are not looked at."""
+    """Search LightGBM's parameters over folds in time; the evaluated Mondays are not read."""
     from pipeline.training.tuning import Budget, in_words, run_tuning
 
     with writing("tune", bank, data) as context:
@@ -159,7 +159,7 @@ def mlflow_command(
 
 @app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What each family of features is worth: the model judged out of time without it."""
+    """What each family of features is worth: the model evaluated out of time without it."""
     from pipeline.evaluation.research import ablate_families
     from pipeline.training.registry import track_ablation
 
@@ -171,7 +171,7 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
 
 @app.command("learning-curve")
 def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What a longer history is worth: models of the last quarter to all training Mondays, judged alike."""
+    """What a longer history is worth: models of the last quarter to all training Mondays, evaluated alike."""
     from pipeline.evaluation.research import learn_longer
 
     with writing("learning-curve", bank, data) as context:

@@ -258,7 +258,7 @@ def restore(
 
 @weekly_verbs.command()
 def mail(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """Tell each reader of a list of the served Monday, once; the message holds a link and no customer."""
+    """Mail each reader of a list of the served Monday, once; the message holds a link and no customer."""
     from configs.errors import ConfigError
     from configs.service import load_mail_server
     from pipeline.lists.mail import LEASE_SECONDS, send

@@ -148,7 +148,7 @@ def monthly(settings: Settings, tables: Ingested, data_through: date, horizon_da
     if not snapshots:
         raise DataError(
             f"no first Monday of a month lies {after_weeks} weeks after {start} and "
-            f"{timed.lead_days + horizon_days} days before {data_through}, so no definition can be judged. "
+            f"{timed.lead_days + horizon_days} days before {data_through}: no definition can be evaluated. "
             "Deliver a longer history, or lower training.first_after_weeks."
         )
     return snapshots
@@ -161,8 +161,8 @@ def labelled(settings: Settings, tables: Ingested, data_through: date, horizon_d
     snapshots = tuple(day for day in known if timed.timeline(day).matured(data_through))
     if not snapshots:
         raise DataError(
-            f"no Monday has labels whose windows had closed, and that were known, before {data_through}, so "
-            "that no definition can be judged. Deliver labels of older dates; `make ingest` says which rows "
+            f"no Monday has labels whose windows had closed, and that were known, before {data_through}: "
+            "no definition can be evaluated. Deliver labels of older dates; `make ingest` says which rows "
             "are no labels."
         )
     return snapshots

@@ -50,7 +50,7 @@ def true_risk(raw: Path, rows: Matrix) -> NDArray[np.float64]:
     unknown = int(np.isnan(probability).sum())
     if unknown > UNKNOWN * len(rows):
         raise DataError(
-            f"the truth in {raw} does not know {unknown} of {len(rows)} judged rows. "
+            f"the truth in {raw} does not know {unknown} of {len(rows)} evaluated rows. "
             f"Delete {raw} and run `make demo` again."
         )
     return probability

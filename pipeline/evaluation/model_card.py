@@ -16,7 +16,7 @@ Card = dict[str, tuple[str, ...]]  # the parts in order, each with its sentences
 # What to do where a part is missing.
 _ASK = {
     "purpose": "say in [card] purpose what the model is for",
-    "data": "run `make report`, which notes the data that the model was judged on",
+    "data": "run `make report`, which notes the data that the model was evaluated on",
     "label": "train again: the bundle does not say what counts as leaving",
     "assumptions": "say in [card] assumptions what has to hold",
     "limits": "say in [card] limits where the figures should not be trusted",
@@ -99,7 +99,7 @@ def _data(bundle: Bundle, evaluation: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-_VERBS = {"train": "Fitted", "tune": "Stopped and calibrated", "judge": "Judged"}
+_VERBS = {"train": "Fitted", "tune": "Stopped and calibrated", "judge": "Evaluated"}
 
 
 def _span(days: list[str]) -> str:

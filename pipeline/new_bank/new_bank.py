@@ -188,7 +188,7 @@ def _questions(
     )
     if "holdings" in drafts:
         yield (
-            f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? It is reckoned "
+            f"[bank.toml, profit.call_cost] what does a call cost the bank, in {currency}? It is made "
             "from cohort.min_aum."
         )
     else:

@@ -117,7 +117,7 @@ def _too_few_labels(settings: Settings, known: Sequence[date], as_of: date) -> s
     return (
         f"no model as of {as_of}: the bank's labels are known for {mondays_known}, and a model needs at "
         f"least {dates_needed(known, settings.label, training)}: it learns on some "
-        f"({training.min_train_snapshots}), is tuned on later ones ({training.tuned_snapshots}) and judged "
+        f"({training.min_train_snapshots}), tuned on later ones ({training.tuned_snapshots}) and evaluated "
         f"on still later ones ({training.judged_snapshots}), and the outcomes of each set must be known "
         "before the next one begins. Deliver labels of more dates that lie at least "
         f"{training.first_after_weeks} weeks after the first booking, or lower training.judged_snapshots, "

@@ -79,7 +79,9 @@ def test_the_page_begins_with_the_verdict(made, comparison, verdict):
 def test_the_mondays_are_told_in_the_order_of_time(made):
     text = made()
     assert (
-        text.index("fitted on 2 Mondays") < text.index("calibrated on 1 Mondays") < text.index("judged on 1")
+        text.index("fitted on 2 Mondays")
+        < text.index("calibrated on 1 Mondays")
+        < text.index("evaluated on 1")
     )
 
 

@@ -73,7 +73,7 @@ def test_nobody_else_sees_or_accepts(signed_in):
     assert other.get(PAGE).status_code == 404
     assert other.get(f"{PAGE}/file?manager=M9").status_code == 404
     own = other.get("/branches/B2/handovers")
-    assert "Nobody to hand over" in own.text
+    assert "Nothing to hand over" in own.text
     assert _accept(other, page).status_code in (403, 404)
     for role, claims in (("manager", {"manager_id": "M1"}), ("analyst", {}), ("head_office", {})):
         assert signed_in(role, **claims).get(PAGE).status_code == 403
