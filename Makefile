@@ -80,7 +80,7 @@ train: $(READY) ## train, evaluate out of time and register a model  (BANK AS_OF
 promote: $(READY) ## approve a challenger as a second person; it becomes champion  (BANK BUNDLE BY)
 	$(ATTRITION) promote --bank $(BANK) --bundle "$(BUNDLE)" --by "$(BY)"
 
-policy: $(READY) ## what values contacts on lists, beside its challenger; approve that one, or return  (BANK USE BY BACK)
+policy: $(READY) ## compare the policy that fills the lists with its challenger; approve that one, or return  (BANK USE BY BACK)
 	$(ATTRITION) policy --bank $(BANK) --use "$(USE)" --by "$(BY)" $(if $(BACK),--back)
 
 rollback: $(READY) ## return to the champion before the present one  (BANK BY)

@@ -33,8 +33,8 @@ def status(
 
 @app.command("acknowledge")
 def acknowledge_command(
-    alarm: Annotated[str, typer.Option(help="its eight characters")],
-    by: Annotated[str, typer.Option(help="who has taken it up")],
+    alarm: Annotated[str, typer.Option(help="its eight characters, from status")],
+    by: Annotated[str, typer.Option(help="name of the person who looks after it")],
     why: Annotated[str, typer.Option(help="what is being done")],
     bank: BankOption = "demo",
     data: DataOption = DATA,

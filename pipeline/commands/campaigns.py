@@ -24,7 +24,7 @@ def campaign(
     ] = "",
     refuse: Annotated[str, typer.Option(help="the number of one to refuse, as a second person")] = "",
     withdraw: Annotated[str, typer.Option(help="the number of one to withdraw, sent or not")] = "",
-    by: Annotated[str, typer.Option(help="who stands for it, by name")] = "",
+    by: Annotated[str, typer.Option(help="name of the person who decides")] = "",
     why: Annotated[str, typer.Option(help="why it is refused or withdrawn")] = "",
     bank: BankOption = "demo",
     data: DataOption = DATA,

@@ -11,7 +11,7 @@ from pipeline.commands.completion import models
 from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, monday_option, writing
 from pipeline.progress import progress_bar, step
 
-By = Annotated[str, typer.Option("--by", help="who stands for it, by name")]
+By = Annotated[str, typer.Option("--by", help="name of the person who decides")]
 app = typer.Typer()
 
 
@@ -57,9 +57,9 @@ def policy(
     data: DataOption = DATA,
     use: Annotated[str, typer.Option(help="approve a policy as a second person: learnt, or settings")] = "",
     back: Annotated[bool, typer.Option("--back", help="return to the policy before the present one")] = False,
-    by: Annotated[str, typer.Option("--by", help="who stands for it, by name")] = "",
+    by: Annotated[str, typer.Option("--by", help="name of the person who decides")] = "",
 ) -> None:
-    """The policy that fills the lists beside its challenger; or approve that one; or return."""
+    """Compare the policy that fills the lists with its challenger; or approve that one, or return."""
     from pipeline.commands.summaries import policies_in_words
     from pipeline.lists import policies
 
@@ -78,7 +78,7 @@ def audit(
     bank: BankOption = "demo",
     data: DataOption = DATA,
     head: Annotated[str, typer.Option(help="a head written down earlier, number:hash")] = "",
-    access_head: Annotated[str, typer.Option(help="one of the access log, number:hash")] = "",
+    access_head: Annotated[str, typer.Option(help="the same of the access log")] = "",
     last: Annotated[int, typer.Option(min=1, help="how many entries to print")] = 20,
 ) -> None:
     """Verify the audit log and the access log from their first entries; exit code 2 if one is broken."""

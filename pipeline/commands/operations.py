@@ -150,7 +150,7 @@ def weekly(
         list[str], typer.Option(metavar="<table>=<reason>", help="a source that comes late; may be repeated")
     ] = [],  # noqa: B006
     override_by: Annotated[str, typer.Option(help="the second person who lets a refused run through")] = "",
-    override_why: Annotated[str, typer.Option(help="and why")] = "",
+    override_why: Annotated[str, typer.Option(help="why it may pass")] = "",
     rows_gone: RowsGone = "",
 ) -> None:
     """Ingest, features, training when due, scores, gates, publication, lists, notices for one Monday."""

@@ -31,8 +31,8 @@ def monday_option(flag: str, text: str) -> Any:
 
 
 BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks", autocompletion=banks)]
-DataOption = Annotated[Path, typer.Option("--data", help="where artefacts lie")]
-RawOption = Annotated[Path, typer.Option("--raw", help="the bank's extracts")]
+DataOption = Annotated[Path, typer.Option("--data", help="folder of all artefacts")]
+RawOption = Annotated[Path, typer.Option("--raw", help="folder of the bank's extracts")]
 AsOf = Annotated[date, monday_option("--as-of", "a Monday, for example 2026-11-16")]
 DATA = Path("data")
 
