@@ -39,7 +39,7 @@ def token(
     role: Annotated[str, typer.Argument(help=", ".join(ROLES), autocompletion=lambda: list(ROLES))] = "crm",
     manager: Annotated[str, typer.Option(help="the manager's number; a manager needs one")] = "",
     branch: Annotated[str, typer.Option(help="the branch; a branch head needs one")] = "",
-    hours: Annotated[float, typer.Option(help="until it expires; below 0: a token that has expired, to try that")] = 12.0,
+    hours: Annotated[float, typer.Option(help="until it expires; below 0: it has expired already")] = 12.0,
     data: DataOption = DATA,
 ) -> None:
     """A token of the demo, to paste at the pages or to send with a request."""
