@@ -108,11 +108,13 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Bins:
-    """The customer-periods of both sets as LightGBM's bins, and the line that their trees begin with."""
+    """The customer-periods of both sets as LightGBM's bins, the line that their trees begin with, and the
+    medians and fill values of the columns."""
 
     train: lgb.Dataset
     tune: lgb.Dataset
     start: Start | None
+    medians: tuple[Medians, Medians]
 
 
 def fit(
@@ -143,7 +145,7 @@ def fit(
     loss = _log_loss(log_kept) if machines is ALONE else machines.loss(_log_loss(log_kept))
     with machines.of_lightgbm():
         text, rounds, losses = train_trees(bins.train, bins.tune, params, training, loss, progress)
-    column_medians, fill_values = medians(train.features)
+    column_medians, fill_values = bins.medians
     model = Model(Trees(text, train.columns, fill_values), tuple(horizons), log_kept, bins.start)
     return Fitted(model, rounds, losses, sum(machines.gather(bins.train.num_data())), column_medians)
 
@@ -177,7 +179,7 @@ def binned(
     names = [*train.columns, PERIOD]
     train_set = lgb.Dataset(kept.of(train), kept.gone, init_score=begun, feature_name=names, params=params)
     tune_set = train_set.create_valid(periods.of(tune), periods.gone, init_score=later)
-    return Bins(train_set, tune_set, start)
+    return Bins(train_set, tune_set, start, medians(train.features))
 
 
 def _known(rows: Matrix, periods: Periods, horizons: Sequence[int]) -> Known:

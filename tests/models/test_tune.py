@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from models import hazard
+from models.boosting import medians
 from models.hazard import binned, fit
 from pipeline.training import tuning
 from pipeline.training.tuning import SPACE, Budget, best, search
@@ -27,11 +29,12 @@ def test_the_first_trial_is_what_the_settings_say_and_a_rerun_repeats_all(train,
     assert np.mean(best(first)["log_loss"]) <= np.mean(first[0]["log_loss"])
 
 
-def test_rows_are_binned_once_a_fold_for_all_trials(train, tune, judge, quick, monkeypatch):
-    made = list[int]()
+def test_a_fold_has_its_bins_and_medians_once_for_all_trials(train, tune, judge, quick, monkeypatch):
+    made, looked_at = list[int](), list[int]()
     monkeypatch.setattr(tuning, "binned", lambda rows, *rest: made.append(len(rows)) or binned(rows, *rest))
+    monkeypatch.setattr(hazard, "medians", lambda rows: looked_at.append(len(rows)) or medians(rows))
     search([(train, tune), (tune, judge)], quick, HORIZONS, Budget(4), lambda *_: None)
-    assert made == [len(train), len(tune)]
+    assert made == looked_at == [len(train), len(tune)]
 
 
 def test_trees_of_shared_bins_are_those_of_bins_of_their_own(train, tune, quick):
