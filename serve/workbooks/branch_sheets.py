@@ -194,7 +194,7 @@ def load_sheet(sheet: ChartSheet, figures: Content) -> None:
     rows = [
         [
             sheet.term("manager", row["care"]["name"]),
-            *_care(row["care"], money),
+            *_care(row["care"] | {"calls": row["calls"]}, money),
             row["capacity"],
             row["over_capacity"],
         ]

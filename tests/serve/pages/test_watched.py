@@ -121,3 +121,7 @@ def test_the_workbook_has_a_sheet_of_them_that_is_not_read_back(client, bearer, 
         ["c2", 900_000, 200_000, 15],
     ]
     assert {line.sheet for line in lines_of(path)} == {Wording("en")("list.sheet")}
+    head = bearer("branch_head", branch_id="B1")
+    path.write_bytes(client.get("/branches/B1/list/workbook", headers=head).content)
+    own = [[cell.value for cell in row] for row in load_workbook(path)[Wording("en")("watched.sheet")].rows]
+    assert ["c3", "wealth", "–"] in [[row[0], *row[2:4]] for row in own]  # money here keeps the tier
