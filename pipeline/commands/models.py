@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from configs.dates import mondays
-from configs.errors import DataError
+from configs.errors import ConfigError, DataError
 from pipeline.commands.completion import models
 from pipeline.commands.options import DATA, AsOf, BankOption, DataOption, context_of, monday_option, writing
 from pipeline.progress import progress_bar, step
@@ -63,6 +63,8 @@ def policy(
     from pipeline.commands.summaries import policies_in_words
     from pipeline.lists import policies
 
+    if use and back:
+        raise ConfigError("name one of USE and BACK at a time.")
     with writing("policy", bank, data) as context:
         if back:
             typer.echo(f"the lists of the next Monday are filled by {policies.roll_back(context, by)}")

@@ -1,6 +1,7 @@
 """Commands of operation: data in, the weekly run, its lists and their mail, the score store."""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -247,12 +248,15 @@ def restore(
     data: DataOption = DATA,
 ) -> None:
     """Put a backup in place of everything the score store holds."""
-    from pipeline.training.promotion import note_restored
-    from serve.store.backup import restore as put_back
+    from pipeline.training.promotion import audit_log
+    from serve.auth.log_heads import RESTORED
+    from serve.store.backup import inspect, restoring
 
     with writing("restore", bank, data) as context:
-        runs = put_back(context.home.store, source)
-        note_restored(context, source.name)
+        runs = inspect(source)
+        # With its entry in the log, or not at all; a log of another bank, or of other keys, is not whole.
+        with restoring(context.home.store, source) as copy, audit_log(replace(context, store=copy)) as record:
+            record.note(context.user, RESTORED, source.name, {})
     typer.echo(f"{runs} runs from {source}")
 
 

@@ -22,6 +22,7 @@ from pipeline.scoring.score import Publication
 
 LEAST_LEAVERS = 10  # expected, from which on the hard limit of the mean risk counts
 NAMED = 5  # branches that a sentence names
+LEAST_SPREAD = 0.01  # of the mean risk: with less all have one risk, and lists no order
 LEAST_OUTCOMES = 20  # predicted or observed leavers, from which on their ratio has hard limits
 RUN_GATES = ("risk_mean", "risk_spread", "high_risk", "drifted", "listed", "managers")  # of scores and lists
 OF_MONEY = ("aum", "unexplained", "moved")  # gates of nothing where a bank counts customers
@@ -239,7 +240,8 @@ def run_figures(
         if past and leavers >= LEAST_LEAVERS:
             hard = {"low": past[-1] / gates.max_risk_change, "high": past[-1] * gates.max_risk_change}
         yield against("risk_mean", mean, "ratio", noise, same, **hard)
-        yield against("risk_spread", spread, "ratio", noise, same)
+        least = LEAST_SPREAD * mean if size >= LEAST_LEAVERS else -inf
+        yield against("risk_spread", spread, "ratio", noise, same, low=least)
         high = float(np.mean([score.risk_band == "high" for score in scores]))
         yield against("high_risk", high, "logit", (size * high * (1 - high) + 1) ** -0.5, same)
     if drift and drift["features"]:

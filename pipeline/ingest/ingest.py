@@ -228,8 +228,7 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
         )
     new = [count for count in loaded.counts if not table.by_customer or state.plan.reads(count.file)]
     refused, rows_in = sum(count.quarantined for count in new), sum(count.rows_in for count in new)
-    if state.plan.base is None:
-        refused -= total.corrected
+    refused -= total.corrected if state.plan.base is None else 0
     share = refused / rows_in if rows_in else 0.0
     reason = quarantine.most_common(state.con, table.name) if refused else ""
     is_beyond = share > settings.quarantine_limit
@@ -240,6 +239,8 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
         remedy = "Have the file corrected"
         if f"(computed by {table.name}.sql)" in reason or " has three decimals, as " in reason:
             remedy = f"Correct {where}/{table.name}.sql, or have the file corrected"
+        if " does not say the time_zone " in reason:
+            remedy = f"Set time_zone in {where}/bank.toml, or have the file corrected"
         if " has no rate on " in reason:
             remedy = (
                 f"Deliver its rates, name one that never changes under fixed_rates in {where}/bank.toml, or "
@@ -247,9 +248,8 @@ def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
             )
         raise DataError(
             f"table {table.name!r}: {refused} of {rows_in} rows refused, above the limit of "
-            f"{settings.quarantine_limit:.1%}{reason}. {remedy} "
-            "(all refused lines stand in quarantine.csv), or raise quarantine_limit in "
-            f"{where}/bank.toml."
+            f"{settings.quarantine_limit:.1%}{reason}. {remedy} (all refused lines stand in quarantine.csv), "
+            f"or raise quarantine_limit in {where}/bank.toml."
         )
 
 

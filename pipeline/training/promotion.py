@@ -146,12 +146,6 @@ def note_rows_gone(bank: Context, tables: Ingested) -> None:
             log.note(bank.user, ROWS_GONE, tables.fingerprint, gone)
 
 
-def note_restored(bank: Context, backup: str) -> None:
-    """Notes that the store was restored, which ends the audit log where the backup ended it."""
-    with audit_log(bank) as log:
-        log.note(bank.user, log_heads.RESTORED, backup, {})
-
-
 def _head(noted: str) -> Head | None:
     return Head.parse(noted) if noted else None
 
@@ -275,14 +269,14 @@ def approve(bank: Context, tables: Ingested, model_id: str, by: str) -> dict[str
     It is verified, smoke tested and compared with the champion of today once more, so that nothing rests on
     what was written down. Raises DataError with the reason, which is an entry as well.
     """
-    bundle = _smoke_tested(bank, model_id)
+    name = name_of(by)
     with audit_log(bank) as record:
         trainers, champions = record.trainers(model_id), record.champions()
-    if not trainers:
-        raise DataError(f"nobody trained model {model_id} here: the audit log has no entry. Train it first.")
     if champions and champions[-1] == model_id:
         raise DataError(f"model {model_id} is the champion already.")
-    name = name_of(by)
+    bundle = _smoke_tested(bank, model_id)
+    if not trainers:
+        raise DataError(f"nobody trained model {model_id} here: the audit log has no entry. Train it first.")
     if any(same_person(name, trainer) for trainer in trainers):
         details = {"objections": [f"{name} trained it"], "champion": champions[-1] if champions else None}
         with audit_log(bank) as record:
@@ -337,12 +331,12 @@ def compared_on(bank: Context) -> list[date]:
 
 
 def _smoke_tested(bank: Context, model_id: str) -> Bundle:
-    folder = bank.home.models / model_id
-    if not folder.is_dir():
-        names = [path.name for path in bank.home.models.glob("*") if path.is_dir()]
+    names = [path.name for path in bank.home.models.glob("*") if path.is_dir()]
+    if model_id not in names:
         raise DataError(
             f"there is no bundle {model_id!r} in {bank.home.models}. {did_you_mean(model_id, names)}"
         )
+    folder = bank.home.models / model_id
     with step("try") as counts:
         bundle = load(folder, bank.bundle_key)
         smoke_test(folder, bank.bundle_key, bank.settings.promotion.smoke_test_seconds)

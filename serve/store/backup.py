@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy.engine import make_url
 
@@ -28,9 +29,12 @@ NULL
 def back_up(url: str, target: Path) -> int:
     """Copies the store as it is at one moment into a new file and returns how many runs it holds.
 
-    Readers and writers go on meanwhile. Raises DataError where the file exists or the copy is not sound.
+    Readers and writers go on meanwhile. Raises DataError where the file exists, its folder does not, or the
+    copy is not sound.
     """
     source = _file_of(url)
+    if not target.parent.is_dir():
+        raise DataError(f"there is no folder {target.parent} for the backup. Make it, or correct the name.")
     if target.exists():
         raise DataError(f"{target} exists already. Name another file for the backup, or move this one away.")
     with whole_file(target) as draft:
@@ -40,20 +44,32 @@ def back_up(url: str, target: Path) -> int:
         return inspect(draft)
 
 
-def restore(url: str, source: Path) -> int:
-    """Puts a backup in place of everything the store holds, and returns how many runs that is.
+@contextmanager
+def restoring(url: str, source: Path) -> Iterator[str]:
+    """The address of a copy of a backup; when the block ends well, the copy takes the place of everything
+    that the store holds.
 
     One transaction: whoever reads sees the store of before or the restored one. Raises DataError, and leaves
-    the store alone, where the backup is not sound.
+    the store alone, where the backup is not sound or what is added fails.
     """
     target = _file_of(url)
-    runs = inspect(source)
+    inspect(source)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _opened(source, "ro") as backup, _opened(target, "rwc") as store:
+    with TemporaryDirectory(prefix=".draft-", dir=target.parent) as folder:
+        draft = Path(folder) / "store.db"
+        _copy(source, draft)
+        try:
+            yield f"sqlite:///{draft}"
+        except DataError as error:
+            raise DataError(f"the backup {source} was not put in place of the store: {error}") from error
+        _copy(draft, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with _opened(source, "ro") as whole, _opened(target, "rwc") as store:
         store.execute("PRAGMA journal_mode = WAL")
         store.execute("PRAGMA synchronous = FULL")
-        backup.backup(store)
-    return runs
+        whole.backup(store)
 
 
 def inspect(path: Path) -> int:

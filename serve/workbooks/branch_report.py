@@ -35,7 +35,7 @@ def branch_reports(
         )
     if branch_id is not None and branch_id not in branches:
         raise DataError(
-            f"the run has no figures of branch {branch_id!r}. {did_you_mean(branch_id, branches)}"
+            f"the run has no figures of branch {branch_id!r}. {did_you_mean(branch_id, filter(None, branches))}"
         )
     for name in branches if branch_id is None else [branch_id]:
         stem = f"branch_{in_name(name)}" if name else "bank"

@@ -1,6 +1,7 @@
 """The commands of the score store, as an operator runs them."""
 
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -107,6 +108,26 @@ def test_the_audit_log_keeps_who_restored_a_store_and_who_began_a_new_access_log
     assert "Wang                 begin access log anew access log" in anew
     assert '{"head_before": "none", "why": "archived"}' in anew
     assert [line[:16] for line in heads] == ["2 entries, whole", "access log whole"]
+
+
+def test_a_backup_of_another_bank_or_key_does_not_take_the_stores_place(address, tmp_path, monkeypatch):
+    """Its audit log is signed by another key."""
+    monkeypatch.setenv("ATTRITION_AUDIT_KEY", secrets.token_hex(32))
+    output_of("backup", "--data", tmp_path, "--out", tmp_path / "empty.db")
+    output_of("restore", "--data", tmp_path, "--from", tmp_path / "empty.db")
+    output_of("backup", "--data", tmp_path, "--out", tmp_path / "other.db")
+    output_of("restore", "--data", tmp_path, "--from", tmp_path / "empty.db")
+    with Store(address) as store:
+        publish(store, 3)
+    monkeypatch.setenv("ATTRITION_AUDIT_KEY", secrets.token_hex(32))
+    with pytest.raises(DataError, match=r"other\.db was not put in place .*entry 1 is not as it was written"):
+        output_of("restore", "--data", tmp_path, "--from", tmp_path / "other.db")
+    assert served(address)[0] == "run-3"
+
+
+def test_a_policy_is_approved_or_left_not_both(tmp_path):
+    with pytest.raises(ConfigError, match="one of USE and BACK at a time"):
+        output_of("policy", "--data", tmp_path, "--use", "learnt", "--back", "--by", "Wang")
 
 
 def commands_shown(tmp_path):

@@ -1,11 +1,12 @@
 """Rows by source of a table that several feed, and outcomes beside predictions, from run to run."""
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from configs.bank_folder import load_settings
-from pipeline.gates.figures import EarlierRun, calibration_figures, file_figures
+from pipeline.gates.figures import EarlierRun, calibration_figures, file_figures, run_figures
 from pipeline.gates.sources import loaded_rows
 from pipeline.gates.verdicts import evaluate
 from tests.pipeline.conftest import TXN_HEADER, booking
@@ -85,3 +86,16 @@ def test_what_no_level_does_within_a_week_is_refused(observed, predicted, before
 
 def test_before_anything_has_matured_there_is_nothing_to_judge():
     assert [*calibration_figures(load_settings("demo").gates, {"groups": []}, [])] == []
+
+
+@pytest.mark.parametrize(
+    ("risks", "outcome"),
+    [([0.02] * 50, "refused"), ([0.01, 0.03] * 25, "passed"), ([0.02] * 9, "passed"), ([0.02], "passed")],
+)
+def test_one_risk_for_all_is_refused_on_a_models_first_monday(risks, outcome):
+    """No list has an order then. A few customers may be alike."""
+    scores = [SimpleNamespace(risk=risk, risk_band="low") for risk in risks]
+    scored = SimpleNamespace(scores=scores, run=SimpleNamespace(model_id="new", snapshot_date=MONDAY))
+    gates = load_settings("demo").gates
+    verdicts = evaluate(gates, [*run_figures(gates, scored, [], None, [])], {})
+    assert {verdict.figure.name: verdict.outcome for verdict in verdicts}["risk_spread"] == outcome

@@ -433,6 +433,15 @@ def test_thousandths_of_a_currency_are_refused_with_the_way_to_round_them(tiny: 
     assert sorted(str(row["amount"]) for row in tiny.rows("transactions")) == ["1.50", "1.51", "12.00"]
 
 
+def test_moments_in_a_zone_stop_an_ingest_with_the_setting_that_they_need(tiny: Any) -> None:
+    lines = [booking(NO=f"Z{k}", DONE=f"2024-03-01 10:0{k}:00+08:00") for k in range(3)]
+    tiny.write("txn_1.csv", TXN_HEADER + "".join(lines))
+    with pytest.raises(DataError, match=r"Set time_zone in configs/banks/tiny/bank\.toml, or have the file"):
+        tiny.ingest(quarantine_limit=0.3)
+    tiny.declare('language = "en"', 'language = "en"\ntime_zone = "Asia/Shanghai"')
+    assert tiny.count("transactions", quarantine_limit=0.3).loaded == 3
+
+
 def test_a_base_currency_that_no_source_has_is_named(tiny: Any) -> None:
     tiny.declare('base_currency = "CNY"', 'base_currency = "EUR"')
     with pytest.raises(

@@ -363,15 +363,17 @@ def test_a_head_written_down_is_looked_for(bank):
         promotion.verified(bank, "2")
 
 
-def test_a_model_nobody_trained_here_or_nobody_knows_is_refused(bank):
+def test_a_model_nobody_trained_here_or_nobody_knows_is_refused(bank, monkeypatch):
     bundle = trained(bank)
     other = replace(bundle, metrics={"auroc": 0.99, "trained_as_of": "2026-11-16"})
     write(other, bank.home.models, bank.bundle_key)
     with pytest.raises(DataError, match="nobody trained model"):
         promotion.approve(bank, TABLES, other.model_id, "wang")
-    with pytest.raises(DataError, match="there is no bundle 'nonsense'"):
-        promotion.approve(bank, TABLES, "nonsense", "wang")
+    for name in ("nonsense", "", ".", f"../models/{bundle.model_id}"):
+        with pytest.raises(DataError, match=f"there is no bundle '{name}'"):
+            promotion.approve(bank, TABLES, name, "wang")
     promotion.approve(bank, TABLES, bundle.model_id, "wang")
+    monkeypatch.setattr(promotion, "smoke_test", None)  # a champion is not tried again to be refused
     with pytest.raises(DataError, match="is the champion already"):
         promotion.approve(bank, TABLES, bundle.model_id, "wang")
 

@@ -1,11 +1,17 @@
 """The bank and its branches: what stands on the pages, and the way from a figure to its customers."""
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from configs.branch_figures.contents import CONTENT_NAMES
+from configs.branch_figures.contents import CONTENT_NAMES, as_object
+from configs.branch_figures.structure import Households, HouseholdTier
 from serve.auth.policy import Role
+from serve.store.read_session import ReadSession
+from serve.store.rounding import Rounding
+from tests.serve.pages import test_load, test_movement, test_products, test_satisfaction
 
 
 @pytest.fixture
@@ -55,3 +61,27 @@ def test_what_is_not_published_is_said(signed_in, content):
     assert earlier.count('aria-current="page"') == 2  # the tab, and the place in the navigation
     assert client.get("/branches/B9/figures/load").status_code == 404
     assert client.get("/bank/else").status_code == 422
+
+
+HOMES = Households(9, 20, 2, (HouseholdTier("affluent", 9, 20, 90_000_00),))
+CONTENTS = {
+    "structure": replace(test_movement.STRUCTURE, households=HOMES),
+    "movement": test_movement.MOVEMENT,
+    "products": test_products.PRODUCTS,
+    "satisfaction": test_satisfaction.CONTENT,
+    "load": test_load.BRANCH,
+}
+
+
+@pytest.mark.parametrize("least", [10, 100, 10_000])
+@pytest.mark.parametrize("content", CONTENT_NAMES)
+def test_counts_that_are_rounded_to_none_still_make_a_page(signed_in, monkeypatch, content, least):
+    """A branch, a manager or a class with fewer customers than are shown."""
+
+    def rounded(*_):
+        return json.loads(json.dumps(Rounding(least).figures(as_object(CONTENTS[content]))))
+
+    monkeypatch.setattr(ReadSession, "branch_figures", rounded)
+    answer = signed_in(Role.HEAD_OFFICE).get(f"/branches/B1/figures/{content}")
+    assert answer.status_code == 200
+    assert not re.search(r"\b(None|nan|inf)\b", re.sub("<[^>]+>", " ", answer.text))

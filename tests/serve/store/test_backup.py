@@ -6,11 +6,18 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from configs.errors import DataError
-from serve.store.backup import back_up, restore
+from serve.store.backup import back_up, restoring
 from serve.store.store import Store
 from tests.serve.conftest import whole
+
+
+def restore(url: str, source: Path) -> None:
+    """A backup in place, with nothing added."""
+    with restoring(url, source):
+        pass
 
 
 @pytest.fixture
@@ -21,6 +28,7 @@ def file(store_url):
 @pytest.fixture
 def backup(published, store_url, tmp_path):
     assert published.latest_run().run_id == "run-1"
+    (tmp_path / "kept").mkdir()
     assert back_up(store_url, tmp_path / "kept" / "backup.db") == 1
     return tmp_path / "kept" / "backup.db"
 
@@ -38,7 +46,7 @@ def test_a_restore_under_an_open_reader_gives_the_old_answers(
     before = whole(published)
     publish_run("run-2", date(2026, 11, 23))
     with published.at_run() as read_session:
-        assert restore(store_url, backup) == 1
+        restore(store_url, backup)
         assert (read_session.run.run_id, len(read_session.page())) == ("run-2", 5)
     assert whole(published) == before
     assert published.history() == (make_run(),)
@@ -48,7 +56,7 @@ def test_a_restore_under_an_open_reader_gives_the_old_answers(
 
 def test_a_restore_where_there_is_no_store(backup, published, tmp_path):
     elsewhere = f"sqlite:///{tmp_path}/new/store.db"
-    assert restore(elsewhere, backup) == 1
+    restore(elsewhere, backup)
     with Store(elsewhere) as store:
         assert whole(store) == whole(published)
 
@@ -133,6 +141,31 @@ def test_a_store_that_is_not_sound_gives_no_backup(published, file, store_url, t
 def test_a_backup_is_not_written_over(backup, store_url):
     with pytest.raises(DataError, match="exists already"):
         back_up(store_url, backup)
+
+
+@pytest.mark.usefixtures("published")
+def test_a_mistyped_folder_is_not_made(store_url, tmp_path):
+    with pytest.raises(DataError, match=r"there is no folder .*/kpet for the backup\. Make it"):
+        back_up(store_url, tmp_path / "kpet" / "backup.db")
+    assert not (tmp_path / "kpet").exists()
+
+
+def test_what_is_added_to_a_backup_is_put_in_place_with_it_or_neither_is(published, store_url, backup):
+    def restore_and(error: Exception | None) -> None:
+        with restoring(store_url, backup) as copy, Store(copy) as store:
+            with store.write() as connection:
+                connection.execute(text("DELETE FROM current_run"))
+            if error:
+                raise error
+
+    before = whole(published)
+    with pytest.raises(DataError, match="was not put in place of the store: no entry"):
+        restore_and(DataError("no entry"))
+    assert whole(published) == before
+    restore_and(None)
+    with pytest.raises(DataError, match="no published run"):
+        published.latest_run()
+    assert not list(Path(store_url.removeprefix("sqlite:///")).parent.glob(".draft-*"))
 
 
 def test_a_missing_store_gives_no_backup(tmp_path):
