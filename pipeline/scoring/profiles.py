@@ -1,10 +1,11 @@
 """The profile beside a score: the customer's AUM week by week, what falls due, bookings, contacts, name."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,6 @@ from configs.tables import PRODUCT_CLASSES
 from features.engine.balances import LOAN, BalanceChanges, make_balance_changes
 from features.engine.cut import seen
 from features.engine.entities import (
-    EPOCH,
     FOREVER,
     Entities,
     Ints,
@@ -36,6 +36,7 @@ READ = ("customers", "holdings", "transactions", "contacts", "events")
 PERSON = ("name", "phone")  # of the customers, read here alone
 TRADES = ("buy", "redeem")  # count although the money stays with the customer here
 
+Item = TypeVar("Item")
 Person = tuple[str, str]  # name and telephone, empty where not delivered
 
 
@@ -105,8 +106,8 @@ def profiles_of(
 
 
 def _entities(tables: Ingested, bucket: int, as_of: date, named: Sequence[str]) -> Entities:
-    """Some tables of one bucket; of bookings only the years that a profile looks at."""
-    since = {"transactions": (as_of - BEHIND).year}
+    """Some tables of one bucket; of bookings and events only the years that a profile looks at."""
+    since = {"transactions": (as_of - BEHIND).year, "events": (as_of - timedelta(weeks=WEEKS)).year}
     read = {name: tables.read(name, bucket, read_columns(name), since.get(name, 0)) for name in named}
     delivered = {name: rows for name, rows in read.items() if rows is not None}
     return make_entities(delivered | tables.products())
@@ -160,11 +161,10 @@ def _maturities(
     )
     ahead = (due >= monday) & (due < monday + AHEAD_DAYS) & (classes != LOAN)
     order = _ordered(rows, ahead & (balance > 0) & (changes.ends == FOREVER), (due, -balance, product))
-    by_customer: defaultdict[int, list[Maturity]] = defaultdict(list)
-    for k in order.tolist():
-        name, of_class = names[rows.labels["product_id"][product[k]]], PRODUCT_CLASSES[classes[k]]
-        by_customer[int(rows.customer[k])].append(Maturity(name, of_class, _day(due[k]), int(balance[k])))
-    return by_customer
+    held = (names[product_id] for product_id in _words(rows, "product_id", order))
+    of_class = (PRODUCT_CLASSES[k] for k in classes[order].tolist())
+    made = map(Maturity, held, of_class, _days(due[order]), balance[order].tolist())
+    return _by_customer(rows, order, made)
 
 
 def _bookings(rows: Rows, as_of: date) -> Mapping[int, list[Booking]]:
@@ -176,33 +176,27 @@ def _bookings(rows: Rows, as_of: date) -> Mapping[int, list[Booking]]:
     recent = rows.day >= day_number(as_of - BEHIND)
     # The last keys only make two equal amounts of one day come in the same order each time.
     order = _ordered(rows, moved & recent, (-np.abs(amount), -rows.day, amount, kind, other, channel))
-    by_customer: defaultdict[int, list[Booking]] = defaultdict(list)
-    for k in _first(rows, order, BOOKINGS).tolist():
-        words = (_word(rows, name, k) for name in ("kind", "counterparty", "channel"))
-        by_customer[int(rows.customer[k])].append(Booking(_day(rows.day[k]), int(amount[k]), *words))
-    return by_customer
+    places = _first(rows, order, BOOKINGS)
+    words = (_words(rows, name, places) for name in ("kind", "counterparty", "channel"))
+    made = map(Booking, _days(rows.day[places]), amount[places].tolist(), *words)
+    return _by_customer(rows, places, made)
 
 
 def _contacts(rows: Rows) -> Mapping[int, list[PastContact]]:
     words = ("manager_id", "channel", "purpose", "outcome")
     newest = (-rows.day, -rows.columns["time_of_day"], *(rows.columns[name] for name in words))
-    order = _ordered(rows, np.ones(len(rows), bool), newest)
-    by_customer: defaultdict[int, list[PastContact]] = defaultdict(list)
-    for k in _first(rows, order, CONTACTS).tolist():
-        manager, channel, purpose, outcome = (_word(rows, name, k) for name in words)
-        contact = PastContact(_day(rows.day[k]), manager, channel, purpose, outcome or None)
-        by_customer[int(rows.customer[k])].append(contact)
-    return by_customer
+    places = _first(rows, _ordered(rows, np.ones(len(rows), bool), newest), CONTACTS)
+    *by, outcome = (_words(rows, name, places) for name in words)
+    made = map(PastContact, _days(rows.day[places]), *by, (word or None for word in outcome))
+    return _by_customer(rows, places, made)
 
 
 def _complaints(rows: Rows, as_of: date) -> Mapping[int, list[date]]:
     """By customer, the oldest first: the days of complaints in the weeks of AUM."""
     complaint = np.isin(rows.columns["kind"], rows.code("kind", "complaint"))
     recent = rows.day >= day_number(as_of) - 7 * WEEKS
-    by_customer: defaultdict[int, list[date]] = defaultdict(list)
-    for k in _ordered(rows, complaint & recent, (rows.day,)).tolist():
-        by_customer[int(rows.customer[k])].append(_day(rows.day[k]))
-    return by_customer
+    order = _ordered(rows, complaint & recent, (rows.day,))
+    return _by_customer(rows, order, _days(rows.day[order]))
 
 
 def _ordered(rows: Rows, chosen: NDArray[np.bool_], keys: Sequence[Ints]) -> Ints:
@@ -217,10 +211,20 @@ def _first(rows: Rows, order: Ints, most: int) -> Ints:
     return order[np.arange(len(order)) - np.searchsorted(customer, customer) < most]
 
 
-def _word(rows: Rows, column: str, place: int) -> str:
-    code = int(rows.columns[column][place])
-    return rows.labels[column][code] if code >= 0 else ""
+def _by_customer(rows: Rows, places: Ints, items: Iterable[Item]) -> Mapping[int, list[Item]]:
+    """The items, one for each of the places, by the position of the customer."""
+    by_customer: defaultdict[int, list[Item]] = defaultdict(list)
+    for customer, item in zip(rows.customer[places].tolist(), items, strict=True):
+        by_customer[customer].append(item)
+    return by_customer
 
 
-def _day(number: int) -> date:
-    return EPOCH + timedelta(days=int(number))
+def _words(rows: Rows, column: str, places: Ints) -> list[str]:
+    """The words of a column of text; empty where there is none."""
+    words: list[str] = np.array([*rows.labels[column], ""], object)[rows.columns[column][places]].tolist()
+    return words
+
+
+def _days(numbers: Ints) -> list[date]:
+    days: list[date] = numbers.astype("datetime64[D]").tolist()
+    return days

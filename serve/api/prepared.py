@@ -32,11 +32,12 @@ def prepared_answers(
 ) -> Iterator[PreparedAnswer]:
     """One per scored customer, each of whom has a decision of the lists."""
     decisions = {decision.customer_id: decision for call_list in lists for decision in call_list.decisions}
+    contexts = [ResponseContext(run, language) for language in LANGUAGES]
     for score in scores:
         decision = decisions[score.customer_id]
         content = {
-            language: _packed(language, _rest(ResponseContext(run, language), score, decision))
-            for language in LANGUAGES
+            context.language: _packed(context.language, _rest(context, score, decision))
+            for context in contexts
         }
         yield PreparedAnswer(score.customer_id, score.branch_id, score.manager_id, FORM, **content)
 
@@ -48,9 +49,8 @@ def answer(context: ResponseContext, content: bytes) -> bytes:
 
 
 def _rest(context: ResponseContext, score: Score, decision: Decision) -> bytes:
-    """The bytes of an answer that follow what every answer says of itself."""
-    fields = customer_fields(context, score, decision)
-    return to_json({name: value for name, value in fields.items() if name not in context.source})[1:]
+    """The bytes of an answer that follow what every answer says of itself, which comes first."""
+    return to_json(customer_fields(context, score, decision))[len(to_json(context.source)) :]
 
 
 def _packed(language: Language, rest: bytes) -> bytes:

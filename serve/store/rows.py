@@ -7,11 +7,12 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from itertools import accumulate, groupby, islice, pairwise
-from operator import attrgetter, itemgetter
+from itertools import accumulate, groupby, islice
+from operator import attrgetter, itemgetter, sub
 from types import MappingProxyType
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, Date, Row, Table, insert, text
 
 from configs.branch_figures.contents import as_object
@@ -116,10 +117,14 @@ def dump(value: object, **options: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, **options)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            "a change, a count, the manifest, a profile, a branch's figures or a model card cannot be stored"
-            f": {error}. Hand over plain Python values."
-        ) from None
+        raise _not_stored(error) from None
+
+
+def _not_stored(error: Exception) -> DataError:
+    return DataError(
+        "a change, a count, the manifest, a profile, a branch's figures or a model card cannot be stored"
+        f": {error}. Hand over plain Python values."
+    )
 
 
 def profile_rows(run_version: int, profiles: Iterable[Profile]) -> Iterator[Values]:
@@ -132,7 +137,7 @@ def packed(profile: Profile) -> bytes:
     gaps = [_fields(gap) for gap in profile.gaps]
     whole = (
         {
-            name: [*weeks[:1], *(after - before for before, after in pairwise(weeks))]
+            name: [*weeks[:1], *map(sub, weeks[1:], weeks)]
             for name, weeks in profile.aum_by_class.items()
         },
         *(
@@ -142,7 +147,10 @@ def packed(profile: Profile) -> bytes:
         profile.complaints,
         *([[profile.name, profile.phone, gaps]] if profile.name or profile.phone or gaps else []),
     )
-    return zlib.compress(dump(whole, separators=(",", ":"), default=date.isoformat).encode(), 9)
+    try:
+        return zlib.compress(to_json(whole), 9)
+    except PydanticSerializationError as error:
+        raise _not_stored(error) from None
 
 
 def _fields(item: object) -> list[Any]:
@@ -184,11 +192,19 @@ def bulk_insert(connection: Connection, table: Table, rows: Iterable[Values]) ->
                 copy.write_row(row)
         return
     statement = str(insert(table).compile(dialect=connection.dialect))
-    if any(isinstance(column.type, Date) for column in table.columns):
-        rows = (tuple(str(value) if isinstance(value, date) else value for value in row) for row in rows)
-    pending = iter(rows)
+    days = [place for place, column in enumerate(table.columns) if isinstance(column.type, Date)]
+    pending = _with_days_as_text(rows, days) if days else iter(rows)
     while batch := list(islice(pending, BATCH)):
         connection.exec_driver_sql(statement, batch)
+
+
+def _with_days_as_text(rows: Iterable[Values], places: Sequence[int]) -> Iterator[Values]:
+    for row in rows:
+        values = list(row)
+        for place in places:
+            if values[place] is not None:
+                values[place] = str(values[place])
+        yield tuple(values)
 
 
 def analyze(connection: Connection, tables: Iterable[Table]) -> None:
