@@ -163,20 +163,26 @@ def _outflow(settings: Settings, home: Home, whole: pd.DataFrame, mondays: Seque
     known = {day.toordinal(): day for day in mondays}
     closed = whole.assign(end=ends)[np.isin(ends, list(known))]
     closed = closed.drop_duplicates("customer_id", keep="last")
-    flows = [
-        read_structure(home, [known[end]], _FLOWS).to_pandas().assign(end=end)
-        for end in sorted(closed["end"].unique())
-        if settings.counts == "money"
-    ]
-    if not flows:
+    if settings.counts != "money" or not len(closed):
         return closed.assign(left=np.zeros(len(closed)))[:0]
-    seen = closed.merge(pd.concat(flows), on=["customer_id", "end"])
+    endings = [closed[closed["end"] == end] for end in sorted(closed["end"].unique())]
+    seen = pd.concat(
+        [of_end.merge(_flows(home, known[of_end["end"].iloc[0]], of_end["customer_id"]), on="customer_id")
+         for of_end in endings], ignore_index=True,
+    )  # fmt: skip
     opening = seen["opening_13w_minor"]
     low, high = (bound * MINOR for bound in (settings.cohort.min_aum, settings.cohort.max_aum))
     seen = seen[(opening >= max(low, 1)) & (opening < high)]
     net = (seen["outflow_13w_minor"] - seen["inflow_13w_minor"]) / seen["opening_13w_minor"]
     seen = seen.assign(left=(net >= settings.label.min_drop).astype(np.float64))
     return seen.sort_values("customer_id", ignore_index=True)
+
+
+def _flows(home: Home, monday: date, customers: "pd.Series[str]") -> pd.DataFrame:
+    """One row per customer asked for whom the Monday knows: a year of whole Mondays would not fit memory."""
+    rows = read_structure(home, [monday], _FLOWS)
+    asked = pc.is_in(rows["customer_id"], pa.array(customers, pa.string()))
+    return rows.filter(asked).to_pandas()
 
 
 def _ordinals(whole: pd.DataFrame) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """The figures of satisfaction of a run, of every branch and of the bank."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from pipeline.artefacts import Home
 from pipeline.satisfaction.answers import MARGINS, OVERALL, Answers, levels_of, read_answers, waves_until
 from pipeline.satisfaction.drivers import Drivers, drivers_of
 from pipeline.satisfaction.shown import shown
+from pipeline.structure.cells import by_branch
 from pipeline.tables import Ingested
 
 
@@ -60,27 +62,34 @@ def figures_of(settings: Settings, answers: Answers, snapshot_date: date) -> Ite
     drivers = drivers_of(settings, answers, levels)
     branches = sorted(set(answers.cohort["branch_id"]) - {""})
     gaps, changes = _gaps(settings, answers, levels, branches), _changes(settings, answers, levels, branches)
+    rows, cohort = (by_branch(frame, frame["branch_id"]) for frame in (answers.rows, answers.cohort))
+    of_bank = _OfBank(drivers, _bank_mean(settings, answers, levels))
     for branch in (WHOLE_BANK, *branches):
-        place = _Place(settings, answers, levels, branch, drivers)
+        of_branch = replace(answers, rows=rows(branch), cohort=cohort(branch))
+        place = _Place(settings, of_branch, levels.loc[of_branch.rows.index], branch, of_bank)
         yield BranchFigures(branch, "satisfaction", place.content(snapshot_date, gaps, changes))
 
 
+class _OfBank(NamedTuple):
+    """What is of the whole bank alone: the drivers, and the mean level of the factors."""
+
+    drivers: Drivers
+    mean: float
+
+
 class _Place:
-    """The figures of one branch, or of the whole bank."""
+    """The figures of one branch, or of the whole bank, by the answers and levels there."""
 
     def __init__(
-        self, settings: Settings, answers: Answers, levels: pd.DataFrame, branch: str, drivers: Drivers
+        self, settings: Settings, answers: Answers, levels: pd.DataFrame, branch: str, of_bank: _OfBank
     ) -> None:
-        self.settings, self.survey, self.branch, self.drivers = settings, settings.survey, branch, drivers
+        self.settings, self.survey, self.branch = settings, settings.survey, branch
+        self.drivers, self.bank_mean = of_bank
         self.least, self.waves = settings.figures.least_customers, answers.waves
-        inside = _inside(answers.rows, branch)
-        self.rows, self.levels = answers.rows[inside], levels[inside]
-        self.cohort = answers.cohort[_inside(answers.cohort, branch)]
+        self.rows, self.levels, self.cohort = answers.rows, levels, answers.cohort
         self.weights = self.rows["weight"].to_numpy(np.float64)
         self.customers = numbered(self.rows)
-        everybody = answers.rows["weight"].to_numpy(np.float64), numbered(answers.rows), self.least
-        means = [_mean(levels[factor.name], *everybody).mean for factor in self.survey.factors]
-        self.bank_mean = np.nan if np.isnan(means).all() else np.nanmean(means)
+        self.scales = {factor.name: self._reliability(factor.name) for factor in self.survey.factors}
 
     def content(
         self,
@@ -94,7 +103,7 @@ class _Place:
             str(snapshot_date), str(self.waves[0].begins), self.survey.lowest, self.survey.highest,
             len(self.cohort), respondents, self._share(respondents, len(self.cohort)),
             round(effective_n(self.weights), 1), self._messages(factors), shown(overall.mean),
-            shown(overall.low), shown(overall.high), shown(float(self.bank_mean)), factors,
+            shown(overall.low), shown(overall.high), shown(self.bank_mean), factors,
             self._groups(), self._items(), self._trend(),
             self.drivers.structure, self.drivers.derived, self.drivers.outflow,
         )  # fmt: skip
@@ -114,7 +123,7 @@ class _Place:
         self, name: str, gaps: dict[tuple[str, str], Compared], changes: dict[tuple[str, str], Compared]
     ) -> FactorFigures:
         words = next(factor for factor in self.survey.factors if factor.name == name)
-        mean, scale, driver = self._mean(self.levels[name]), self._reliability(name), self.drivers.of(name)
+        mean, scale, driver = self._mean(self.levels[name]), self.scales[name], self.drivers.of(name)
         nothing = Compared(np.nan, np.nan)
         gap, change = (compared.get((self.branch, name), nothing) for compared in (gaps, changes))
         stated = self.survey.items_of(name, "importance")
@@ -178,7 +187,7 @@ class _Place:
     def _items(self) -> tuple[ItemFigures, ...]:
         figures = []
         for factor in self.survey.factors:
-            scale = self._reliability(factor.name)
+            scale = self.scales[factor.name]
             for place, item in enumerate(self.survey.items_of(factor.name)):
                 known, mean = int(self.rows[item.name].notna().sum()), self._mean(self.rows[item.name]).mean
                 figures.append(
@@ -205,11 +214,19 @@ class _Place:
         return tuple(trend)
 
 
+def _bank_mean(settings: Settings, answers: Answers, levels: pd.DataFrame) -> float:
+    """The mean level of the factors, of all who answered; NaN of too few."""
+    everybody = answers.rows["weight"].to_numpy(np.float64), numbered(answers.rows)
+    least = settings.figures.least_customers
+    means = [_mean(levels[factor.name], *everybody, least).mean for factor in settings.survey.factors]
+    return np.nan if np.isnan(means).all() else float(np.nanmean(means))
+
+
 def _mean(
     values: "pd.Series[float]", weights: NDArray[np.float64], customers: NDArray[np.int64], least: int
 ) -> Mean:
     """Nothing of fewer than ``least`` customers."""
-    if len(np.unique(customers[values.notna()])) < least:
+    if _distinct(customers[values.notna()]) < least:
         return Mean(np.nan, np.nan, np.nan, np.nan)
     return weighted_mean(values.to_numpy(np.float64), weights, customers)
 
@@ -219,21 +236,22 @@ def numbered(rows: pd.DataFrame) -> NDArray[np.int64]:
     return pd.factorize(rows["customer_id"])[0].astype(np.int64)
 
 
+def _distinct(numbers: NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(np.bincount(numbers)))
+
+
 def _clearly_below(figures: FactorFigures) -> bool:
     return (
         figures.gap is not None and figures.gap < 0 and figures.gap_p is not None and figures.gap_p < CERTAIN
     )
 
 
-def _inside(frame: pd.DataFrame, branch: str) -> "pd.Series[bool]":
-    return frame["branch_id"] == branch if branch else pd.Series(True, frame.index)
-
-
 def _gaps(
     settings: Settings, answers: Answers, levels: pd.DataFrame, branches: Sequence[str]
 ) -> dict[tuple[str, str], Compared]:
     """By branch and factor the distance to all other branches."""
-    inside = {branch: _inside(answers.rows, branch).to_numpy() for branch in branches}
+    of = answers.rows["branch_id"].to_numpy()
+    inside = {branch: of == branch for branch in branches}
     return _compare(settings, answers, levels, {branch: (flags, ~flags) for branch, flags in inside.items()})
 
 
@@ -242,9 +260,9 @@ def _changes(
 ) -> dict[tuple[str, str], Compared]:
     """By branch, or the bank, and factor the change from the last wave but one to the newest."""
     wave, newest = answers.rows["wave"].to_numpy(), len(answers.waves) - 1
-    pairs = {}
+    of, pairs = answers.rows["branch_id"].to_numpy(), {}
     for branch in (WHOLE_BANK, *branches):
-        inside = _inside(answers.rows, branch).to_numpy()
+        inside = of == branch if branch else np.ones(len(of), bool)
         pairs[branch] = (inside & (wave == newest), inside & (wave == newest - 1))
     return _compare(settings, answers, levels, pairs)
 
@@ -263,7 +281,7 @@ def _compare(
         for factor in settings.survey.factors:
             values = levels[factor.name].to_numpy(np.float64)
             known = [side & ~np.isnan(values) for side in sides]
-            if min(len(np.unique(customers[side])) for side in known) < max(least, 2):
+            if min(_distinct(customers[side]) for side in known) < max(least, 2):
                 continue
             first, second = (weighted_mean(values[side], weights[side], customers[side]) for side in known)
             keys.append((key, factor.name))

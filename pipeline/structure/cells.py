@@ -1,6 +1,6 @@
 """The cells that customers are counted by, and the customers of one Monday with the codes of theirs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -85,3 +85,12 @@ def customers_on(home: Home, day: date, segments: Segments, columns: Sequence[st
     ids = table["customer_id"].to_pylist() if named else ()
     words = pa.array([named.get(name, "") for name in ids] if named else [""] * len(table), pa.string())
     return table.append_column("segment", words)
+
+
+def by_branch(frame: pd.DataFrame, branches: Iterable[str | None]) -> Callable[[str], pd.DataFrame]:
+    """Gives the rows of a branch, and all as "" of the bank; ``branches`` has that of each row.
+
+    The rows are looked for once, not once for each branch.
+    """
+    places = pd.Series(range(len(frame))).groupby(np.array([*branches], object)).indices
+    return lambda branch: frame.iloc[places.get(branch, [])] if branch else frame

@@ -27,7 +27,7 @@ from features.engine.balances import CLASSES
 from models.experiment import wilson
 from pipeline.artefacts import Home
 from pipeline.snapshots.labelled import with_outcome
-from pipeline.structure.cells import COLUMNS, Cells, cells_of, customers_on
+from pipeline.structure.cells import COLUMNS, Cells, by_branch, cells_of, customers_on
 from pipeline.structure.facts import read_structure
 from pipeline.structure.gaps import Gaps, gaps_of, grades_needed, risk_grades
 from pipeline.tables import Ingested
@@ -72,16 +72,19 @@ def product_figures(
     if settings.counts != "money":
         return
     cells = cells_of(settings, [monday.rows])
-    frame = _frame(monday, cells)
-    dropped = {weeks: _dropped(home, day, monday) for weeks, day in _behind(mondays).items()}
+    branches = monday.rows["branch_id"].to_pylist()
+    now = by_branch(_frame(monday, cells), branches)
+    dropped = {
+        weeks: by_branch(_dropped(home, day, monday), branches) for weeks, day in _behind(mondays).items()
+    }
     ago = _behind(mondays).get(BEHIND[0])
-    earlier = _gap_rows(products_on(settings, home, tables, ago)) if ago else None
-    outcomes, matured = _outcomes(home, with_outcome(settings, tables, mondays, mondays[-1]))
+    gap_rows = _gap_rows(products_on(settings, home, tables, ago)) if ago else None
+    earlier = None if gap_rows is None else by_branch(gap_rows, gap_rows["branch"])
+    matured_rows, matured = _outcomes(home, with_outcome(settings, tables, mondays, mondays[-1]))
+    outcomes = by_branch(matured_rows, matured_rows["branch"] if matured else ())
     least = settings.figures.least_customers
-    branches = pd.Series(monday.rows["branch_id"].to_pylist(), dtype=object)
     for branch in ("", *cells.branches):
-        inside = (branches == branch).to_numpy() if branch else np.ones(len(branches), bool)
-        rows = frame[inside]
+        rows = now(branch)
         names = OF_BRANCH if branch else OF_BANK
         yield BranchFigures(
             branch,
@@ -95,10 +98,10 @@ def product_figures(
                     if name == "all" or name in cells.words
                 ),
                 tuple(
-                    row for weeks, before in dropped.items() for row in _drops(weeks, before[inside], least)
+                    row for weeks, before in dropped.items() for row in _drops(weeks, before(branch), least)
                 ),
-                _gaps(rows, earlier, branch, settings),
-                _depth(outcomes, branch, least),
+                _gaps(rows, earlier and earlier(branch), settings),
+                _depth(outcomes(branch), least),
                 str(matured) if matured else None,
             ),
         )
@@ -195,18 +198,15 @@ def _gap_rows(monday: ProductMonday) -> pd.DataFrame:
     return pd.DataFrame({"branch": monday.rows["branch_id"].to_pandas(), **columns})
 
 
-def _gaps(
-    rows: pd.DataFrame, earlier: pd.DataFrame | None, branch: str, settings: Settings
-) -> tuple[ClassGap, ...]:
+def _gaps(rows: pd.DataFrame, earlier: pd.DataFrame | None, settings: Settings) -> tuple[ClassGap, ...]:
     least = settings.figures.least_customers
     if len(rows) < least:
         return ()
-    before = earlier if earlier is None or not branch else earlier[earlier["branch"] == branch]
     return tuple(
         ClassGap(
             name,
             int(rows[f"{name} gap"].sum()),
-            int(before[name].sum()) if before is not None and len(before) >= least else None,
+            int(earlier[name].sum()) if earlier is not None and len(earlier) >= least else None,
             BEHIND[0],
         )
         for name in settings.products.offerable
@@ -235,11 +235,10 @@ def _outcomes(home: Home, mondays: Sequence[date]) -> tuple[pd.DataFrame, date |
     return frame.merge(labels.to_pandas(), on="customer_id"), mondays[-1]
 
 
-def _depth(outcomes: pd.DataFrame, branch: str, least: int) -> tuple[DepthOutcome, ...]:
+def _depth(outcomes: pd.DataFrame, least: int) -> tuple[DepthOutcome, ...]:
     if not len(outcomes):
         return ()
-    rows = outcomes[outcomes["branch"] == branch] if branch else outcomes
-    counted = rows.groupby("classes")["attrited"].agg(["size", "sum"])
+    counted = outcomes.groupby("classes")["attrited"].agg(["size", "sum"])
     return tuple(
         DepthOutcome(int(classes), customers, attrited, attrited / customers,
                      *wilson(attrited / customers, customers))

@@ -136,10 +136,7 @@ def packed(profile: Profile) -> bytes:
     """The profile as bytes; AUM as the first value and each week's change, which is mostly none and short."""
     gaps = [_fields(gap) for gap in profile.gaps]
     whole = (
-        {
-            name: [*weeks[:1], *map(sub, weeks[1:], weeks)]
-            for name, weeks in profile.aum_by_class.items()
-        },
+        {name: [*weeks[:1], *map(sub, weeks[1:], weeks)] for name, weeks in profile.aum_by_class.items()},
         *(
             [_fields(item) for item in items]
             for items in (profile.maturities, profile.bookings, profile.contacts)

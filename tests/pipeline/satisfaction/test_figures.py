@@ -188,3 +188,20 @@ def test_who_left_is_seen_once_the_quarter_is_over(monkeypatch: pytest.MonkeyPat
     assert answers.rows["wave"].tolist() == [3, 3]
     early = read_answers(SETTINGS, None, tables_of(ANSWERS), MONDAYS[:-3])  # type: ignore[arg-type]
     assert early.outflow["service"].tolist() == [8]  # 2026-10-26: only the quarter of June is over
+
+
+def test_who_left_takes_memory_as_there_are_answers_not_customers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 20,000 customers on each of 26 Mondays one answered."""
+    asked = [MONDAYS[week + 1] for week in range(26)]
+    table = pa.table({
+        "customer_id": [f"C{number:05}" for number in range(20_000)],
+        **{f"{part}_13w_minor": [600_000_00] * 20_000 for part in ("opening", "inflow", "outflow")},
+    })  # fmt: skip
+    monkeypatch.setattr(module, "read_structure", lambda _, __, columns: table.select([*columns]))
+    whole = pd.DataFrame({"customer_id": [f"C{k:05}" for k in range(26)], "answered_on": asked})
+    tracemalloc.start()
+    seen = module._outflow(SETTINGS, None, whole, MONDAYS)  # type: ignore[arg-type]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seen["left"].tolist() == [0.0] * 26
+    assert most < 5e6
