@@ -73,7 +73,7 @@ def product_figures(
         return
     cells = cells_of(settings, [monday.rows])
     branches = monday.rows["branch_id"].to_pylist()
-    now = by_branch(_frame(monday, cells), branches)
+    customers = by_branch(_frame(monday, cells), branches)
     dropped = {
         weeks: by_branch(_dropped(home, day, monday), branches) for weeks, day in _behind(mondays).items()
     }
@@ -84,7 +84,7 @@ def product_figures(
     outcomes = by_branch(matured_rows, matured_rows["branch"] if matured else ())
     least = settings.figures.least_customers
     for branch in ("", *cells.branches):
-        rows = now(branch)
+        rows = customers(branch)
         names = OF_BRANCH if branch else OF_BANK
         yield BranchFigures(
             branch,
