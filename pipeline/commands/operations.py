@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     DataOption,
     RawOption,
     context_of,
+    folder,
     monday_option,
     store_of,
     terminal_wording,
@@ -28,7 +29,7 @@ app, weekly_verbs, store_verbs = typer.Typer(), typer.Typer(), typer.Typer()
 
 @app.command("demo-bank")
 def demo_bank(
-    out: Annotated[Path, typer.Option(help="folder for the extracts")],
+    out: Annotated[Path, typer.Option(callback=folder, help="folder for the extracts")],
     customers: Annotated[int, typer.Option(min=100)] = 5000,
     weeks: Annotated[int, typer.Option(min=30)] = 130,
     seed: int = 7,
@@ -125,7 +126,7 @@ def ingest(
 @app.command("quarantine-export")
 def quarantine_export(
     raw: RawOption,
-    out: Annotated[Path, typer.Option(help="folder for the files to correct")],
+    out: Annotated[Path, typer.Option(callback=folder, help="folder for the files to correct")],
     bank: BankOption = "demo",
     data: DataOption = DATA,
 ) -> None:
@@ -197,7 +198,7 @@ def backfill_command(
 
 @app.command("features-doc")
 def features_document(
-    out: Annotated[Path, typer.Option(help="the page to write")], bank: BankOption = "demo"
+    out: Annotated[Path, typer.Option(dir_okay=False, help="the page to write")], bank: BankOption = "demo"
 ) -> None:
     """Write the catalogue of features: family, name, English, Chinese, unit, direction."""
     from features.catalogue.document import features_doc

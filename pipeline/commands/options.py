@@ -30,8 +30,16 @@ def monday_option(flag: str, text: str) -> Any:
     return typer.Option(flag, parser=monday_of, metavar="<Monday>", help=text, autocompletion=mondays)
 
 
+def folder(path: Path) -> Path:
+    """The path. BadParameter where it, or what it lies in, is a file."""
+    nearest = next(place for place in (path, *path.parents) if place.exists())
+    if not nearest.is_dir():
+        raise typer.BadParameter(f"{nearest} is a file. Name a folder.")
+    return path
+
+
 BankOption = Annotated[str, typer.Option("--bank", help="folder below configs/banks", autocompletion=banks)]
-DataOption = Annotated[Path, typer.Option("--data", help="folder of all artefacts")]
+DataOption = Annotated[Path, typer.Option("--data", callback=folder, help="folder of all artefacts")]
 RawOption = Annotated[Path, typer.Option("--raw", help="folder of the bank's extracts")]
 AsOf = Annotated[date, monday_option("--as-of", "a Monday, for example 2026-11-16")]
 DATA = Path("data")

@@ -26,17 +26,16 @@ def branch_reports(
     Raises DataError where the run has no figures, or none of that branch.
     """
     figures = tables.branch_figures
-    known = select(figures.c.branch_id).where(figures.c.run_version == session.run_version).distinct()
-    branches = sorted(session.connection.scalars(known))
+    published = select(figures.c.branch_id).where(figures.c.run_version == session.run_version).distinct()
+    branches = sorted(session.connection.scalars(published))
     if not branches:
         raise DataError(
             f"the run {session.run.run_id} has no figures of branches: it was published by earlier software. "
             "Publish one with make weekly."
         )
     if branch_id is not None and branch_id not in branches:
-        raise DataError(
-            f"the run has no figures of branch {branch_id!r}. {did_you_mean(branch_id, filter(None, branches))}"
-        )
+        known = did_you_mean(branch_id, filter(None, branches))
+        raise DataError(f"the run has no figures of branch {branch_id!r}. {known}")
     for name in branches if branch_id is None else [branch_id]:
         stem = f"branch_{in_name(name)}" if name else "bank"
         yield f"{stem}.{language}.xlsx", branch_report(session, name, language)

@@ -1,6 +1,7 @@
 """The commands of the score store, as an operator runs them."""
 
 import json
+import re
 import secrets
 import subprocess
 import sys
@@ -123,6 +124,18 @@ def test_a_backup_of_another_bank_or_key_does_not_take_the_stores_place(address,
     with pytest.raises(DataError, match=r"other\.db was not put in place .*entry 1 is not as it was written"):
         output_of("restore", "--data", tmp_path, "--from", tmp_path / "other.db")
     assert served(address)[0] == "run-3"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["status --data", "ingest --raw . --data", "demo-bank --out", "quarantine-export --raw . --out"],
+)
+@pytest.mark.parametrize("below", ["", "further/down"])
+def test_a_file_in_the_place_of_a_folder_is_a_command_written_wrongly(tmp_path, command, below):
+    (tmp_path / "file").touch()
+    answer = CliRunner().invoke(app, [*command.split(), str(tmp_path / "file" / below)])
+    assert answer.exit_code == 2
+    assert "is a file. Name a folder." in re.sub(r"[\s│]+", " ", answer.output)
 
 
 def test_a_policy_is_approved_or_left_not_both(tmp_path):
