@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -28,7 +29,6 @@ LINES_PER_ROW = 50
 LONGEST_HEADER = 100_000  # characters
 LONGEST_LINE = 10_000_000  # bytes
 MOST_COLUMNS = 2_000  # of a file
-MOST_FOOTER = 20  # lines of a footer
 # Bytes that are no text in the file's encoding come as these characters, and go out as the bytes they were.
 KEPT, _BYTE = "ingest-kept", 0xDC00
 _BYTES = re.compile("[\udc00-\udcff]")
@@ -178,15 +178,21 @@ def rows(
     from a file in which every line is a row. ``only``: lines on which rows begin; no others are read.
     """
     waiting: list[str] = []
-    for _ in range(spec.skip):
-        next(lines, "")
+    _leave_out(lines, spec.skip)
     number = spec.skip + 1
     header = 0 if spec.columns else number
+    ahead = iter(sorted(only or ()))
     while line := waiting.pop(0) if waiting else next(lines, ""):
         if spec.footer and line.startswith(spec.footer):
             break
         if only is not None and number not in only:
-            number += 1
+            following = next((wanted for wanted in ahead if wanted > number), None)
+            if following is None:
+                break
+            between = following - number - 1
+            _leave_out(lines, between - len(waiting[:between]))
+            del waiting[:between]
+            number = following
             continue
         taken = [line]
         row = _fields(taken, spec)
@@ -212,6 +218,10 @@ def rows(
         if number != header and line.strip("\r\n"):
             yield number, row, text
         number += len(taken)
+
+
+def _leave_out(lines: Iterator[str], count: int) -> None:
+    next(islice(lines, count, count), None)
 
 
 def _fields(lines: list[str], spec: Source) -> list[str] | str | None:
@@ -297,24 +307,6 @@ def file_rows(
             "" if only is None or isinstance(row, str) else as_json(dict(zip(columns, row, strict=True)))
         )
         yield line, row, row if isinstance(row, str) else as_text
-
-
-def check_footer(path: Path, name: str, spec: Source) -> None:
-    """Raises DataError where a file has no footer, or rows below it."""
-    below = None
-    with opened_text(path, name, spec) as file:
-        for line in file:
-            if below is None and line.startswith(spec.footer):
-                below = 0
-            elif below is not None and line.strip():
-                below += 1
-    if below is None or below >= MOST_FOOTER:
-        has_it = below is not None
-        what = f"has {below:,} lines below the one that" if has_it else "is cut off: no line"
-        raise DataError(
-            f"{path} {what} begins with its footer {spec.footer!r}. Deliver it again, or correct footer in "
-            f"[sources.{name}] of bank.toml."
-        )
 
 
 def _parquet_rows(path: Path, lines: Collection[int]) -> Iterator[tuple[int, str]]:

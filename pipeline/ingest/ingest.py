@@ -139,7 +139,7 @@ def _make(
 
 
 def _prepare(state: load.Ingestion, bookings: str) -> None:
-    """All sources of a whole ingest, or what a delivery builds on; and the last of the ``bookings``.
+    """The headers of all sources of a whole ingest, or what a delivery builds on; and the last of the ``bookings``.
 
     The tables that come before the transactions are held against those.
     """
@@ -148,7 +148,7 @@ def _prepare(state: load.Ingestion, bookings: str) -> None:
     load.store_fixed_rates(state)
     if base is None:
         for name in settings.sources:
-            load.open_files(state, name)
+            load.open_headers(state, name)
     else:
         load.store_earlier_customers(state, base)
         state.unreadable.update(base.unreadable)

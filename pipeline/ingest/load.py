@@ -119,6 +119,19 @@ def rows_to_validate(state: Ingestion, table: Table, select: str) -> Incoming:
     return Incoming(strict, refused, columns, sources, notation)
 
 
+def open_headers(state: Ingestion, name: str) -> None:
+    """Make a source without its rows, which wait until a SELECT reads them: they take room.
+
+    Raises DataError as ``open_source``, for what the headers of its files show.
+    """
+    files = list(files_of(state.settings, state.raw, state.fetched, name).values())
+    spec = state.settings.sources[name]
+    if spec.format in ("csv", "xlsx"):
+        open_source(state.con, name, spec, state.raw, [], files)
+    else:
+        open_files(state, name)
+
+
 def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:
     """Make a source hold all its files, or with ``only_new`` the new ones where there are any.
 

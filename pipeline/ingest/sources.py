@@ -11,12 +11,12 @@ from configs.errors import ConfigError, DataError
 from configs.settings import Settings
 from configs.source import Source, Unpivot
 from pipeline.ingest.csv_files import (
-    check_footer,
     codec,
     count_lines,
     file_rows,
     header,
     is_gzip,
+    opened_text,
     shown,
 )
 from pipeline.ingest.file_kinds import refuse_other_kind
@@ -25,6 +25,7 @@ from pipeline.ingest.unpivot import fixed_columns, unpivot, wide_columns
 from pipeline.ingest.values import Notation
 
 FETCHED = "postgres:"  # begins the _file of rows that were fetched from a database
+MOST_FOOTER = 20  # lines of a footer
 # Names that the relation of a source needs for itself, and DuckDB while it reads Parquet.
 RESERVED = {
     "csv": ("_file", "_line"),
@@ -129,7 +130,7 @@ def _load(
     rejects: list[Reject] = []
     for file in files:
         if file.spec.footer:
-            check_footer(file.path, name, file.spec)
+            _check_footer(file.path, name, file.spec)
         first = number(con, f"SELECT count(*) FROM {sql_name(relation.name)}")
         if not _load_whole(con, relation.name, first, file):
             rows = enumerate(_readable_rows(file, rejects), start=first)
@@ -137,6 +138,24 @@ def _load(
         _refuse_second_header(con, relation.name, first, file)
     named = "".join(f"{place} AS {sql_name(column)}, " for place, column in stored.items())
     return f"SELECT {named}_file, rowid + _line AS _line FROM {sql_name(relation.name)}", rejects
+
+
+def _check_footer(path: Path, name: str, spec: Source) -> None:
+    """Raises DataError where a file has no footer, or rows below it."""
+    below = None
+    with opened_text(path, name, spec) as file:
+        for line in file:
+            if below is None and line.startswith(spec.footer):
+                below = 0
+            elif below is not None and line.strip():
+                below += 1
+    if below is None or below >= MOST_FOOTER:
+        has_it = below is not None
+        what = f"has {below:,} lines below the one that" if has_it else "is cut off: no line"
+        raise DataError(
+            f"{path} {what} begins with its footer {spec.footer!r}. Deliver it again, or correct footer in "
+            f"[sources.{name}] of bank.toml."
+        )
 
 
 def _load_wide(
@@ -292,10 +311,12 @@ def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[int, 
 
 
 def _refuse_second_header(con: duckdb.DuckDBPyConnection, table: str, first: int, file: CsvFile) -> None:
-    # Files that were joined keep the byte order mark of the second before its header.
+    # Files that were joined keep the byte order mark of the second before its header; the first column is
+    # looked at last, since to trim it in every row takes long.
+    first_column = "ltrim(c0, '\ufeff')"
     same = " AND ".join(
-        f"lower(ltrim(c{place}, '\ufeff')) = lower({sql_text(column)})"
-        for place, column in enumerate(file.columns)
+        f"lower({f'c{place}' if place else first_column}) = lower({sql_text(column)})"
+        for place, column in reversed(list(enumerate(file.columns)))
     )
     line = number(con, f"SELECT min(rowid + _line) FROM {sql_name(table)} WHERE rowid >= {first} AND {same}")
     if line:
