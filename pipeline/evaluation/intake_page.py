@@ -14,7 +14,8 @@ from configs.tables import EVENT_TABLES, TABLES
 from pipeline.artefacts import Home, read_json, write_text
 from pipeline.evaluation.page_templates import TEMPLATES
 from pipeline.ingest.findings import read_findings, read_words
-from pipeline.ingest.intake import INTAKE, LATE_DAYS
+from pipeline.ingest.intake import INTAKE
+from pipeline.ingest.summaries import LATE_DAYS
 from pipeline.ingest.words import LOOKED_AT, by_column, known_words, used_words
 from pipeline.tables import Ingested
 from serve.pages import charts

@@ -177,15 +177,17 @@ def accounts_of_holders(con: duckdb.DuckDBPyConnection, bank: str, holdings: str
 def unlike_bookings(con: duckdb.DuckDBPyConnection, bank: str, tables: Mapping[str, str]) -> list[str]:
     """A sentence where the balances of customers with several accounts are not what they book.
 
-    ``tables`` are SQL relations of all rows. Customers of one product with one account show how well a bank's
-    balances follow its bookings; where those with several accounts do not, one overwrites the other.
+    ``tables`` are SQL relations of all rows and of their summaries. Customers of one product with one account
+    show how well a bank's balances follow its bookings; where those with several accounts do not, one
+    overwrites the other.
     """
     holdings, bookings = tables["holdings"], tables["transactions"]
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE booking AS
         SELECT customer_id, several, row_number() OVER (PARTITION BY several ORDER BY customer_id) AS place
-        FROM (SELECT customer_id, min(account_id) <> max(account_id) AS several FROM {bookings} GROUP BY ALL)
-        SEMI JOIN (SELECT customer_id FROM {holdings} GROUP BY customer_id
+        FROM (SELECT customer_id, min(account_id) <> max(account_id) AS several
+            FROM {tables["transactions_customers"]} GROUP BY ALL)
+        SEMI JOIN (SELECT customer_id FROM {tables["holdings_customers"]} GROUP BY customer_id
             HAVING min(product_id) = max(product_id)) USING (customer_id)"""
     )
     several = number(con, "SELECT count(*) FROM booking WHERE several")

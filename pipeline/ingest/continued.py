@@ -16,13 +16,14 @@ LEAST = 5  # customers with the same money on one day, below which it is chance
 def continued(con: duckdb.DuckDBPyConnection, bank: str, tables: Mapping[str, str]) -> Iterator[str]:
     """A sentence where accounts, and one per day on which balances, go on under another number.
 
-    ``booked`` (contradictions.py) has the first and the last day of each customer's bookings.
+    ``tables`` are SQL relations of all rows and of their summaries; ``booked`` (contradictions.py) has the
+    first and the last day of each customer's bookings.
     """
     remedy = (
         "If a customer got another number, each counts twice: as one who left and as a new one. Say so in "
         f"configs/banks/{bank}/customer_numbers.sql, one row per old number."
     )
-    by_account = number(con, _by_account(tables["transactions"]))
+    by_account = number(con, _by_account(tables["transactions_customers"]))
     if by_account:
         yield (
             f"transactions.account_id: the accounts of {by_account:,} customers who book no more are booked "
@@ -30,7 +31,7 @@ def continued(con: duckdb.DuckDBPyConnection, bank: str, tables: Mapping[str, st
         )
     if "holdings" not in tables:
         return
-    con.execute(_SPANS.format(holdings=tables["holdings"]))
+    con.execute(_SPANS.format(holdings=tables["holdings_customers"]))
     others = (
         "o.product_id = n.product_id AND o.customer_id <> n.customer_id "
         "AND o.ends = o.customer_ends AND n.begins = n.customer_begins"
@@ -68,14 +69,9 @@ def _by_account(transactions: str) -> str:
 # One row per customer, product and account: its first and last money, and whether no row of 0 came after;
 # beside it the customer's own first and last day with money.
 _SPANS = """CREATE OR REPLACE TEMP TABLE spans AS
-    SELECT *, min(begins) OVER own AS customer_begins, max(ends) OVER own AS customer_ends FROM (
-    SELECT customer_id, product_id, account_id, min(valued_on) FILTER (balance <> 0) AS begins,
-        arg_min(balance, valued_on) FILTER (balance <> 0) AS first,
-        max(valued_on) FILTER (balance <> 0) AS ends,
-        arg_max(balance, valued_on) FILTER (balance <> 0) AS last,
-        arg_max(balance, valued_on) <> 0 AS still_held
-    FROM {holdings} GROUP BY ALL HAVING begins IS NOT NULL)
-    WINDOW own AS (PARTITION BY customer_id)"""
+    SELECT *, newest <> 0 AS still_held, min(begins) OVER own AS customer_begins,
+        max(ends) OVER own AS customer_ends
+    FROM {holdings} WHERE begins IS NOT NULL WINDOW own AS (PARTITION BY customer_id)"""
 
 
 def _waves(joined_on: str) -> str:

@@ -12,13 +12,13 @@ import duckdb
 from configs.errors import DataError
 from pipeline.ingest.attributes import delivered_attributes
 from pipeline.ingest.relations import sql_name
+from pipeline.ingest.summaries import OVERDUE_DAYS
 
 SETTLED_DAYS = 31  # after the last day of a customer, in which bookings may still come
 FIRST_DAYS = 7  # within which what is known of a new customer is known
 LARGEST_HOUSEHOLD = 30  # customers; families of one roof are smaller
 LEAST = 5  # customers below which a pattern is chance
 GONE = ("closed", "deceased")
-BANKS_OWN = ("fee", "interest", "loan")  # kinds that the bank books by itself
 Selected = Callable[[str], bool]  # true for a column, as table.column, that the bank delivers
 
 
@@ -28,7 +28,8 @@ def contradictions(
     columns: Mapping[str, Collection[str]],
     tables: Mapping[str, str],
 ) -> list[str]:
-    """A sentence per contradiction, with counts. ``tables`` are SQL relations of all rows, by name.
+    """A sentence per contradiction, with counts. ``tables`` are SQL relations of all rows and of their
+    summaries, by name.
 
     Raises DataError where closed customers of whom that was known on their first day go on booking: the
     status of today then stands in all of the past.
@@ -60,9 +61,8 @@ def _prepare(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> None:
         "WHERE superseded_on IS DISTINCT FROM known_on WINDOW customer AS (PARTITION BY customer_id)"
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE booked AS SELECT customer_id, min(booked_at)::DATE AS first_on, "
-        f"max(booked_at)::DATE AS ends_on, "
-        f"(max(booked_at) FILTER (kind NOT IN {BANKS_OWN}))::DATE AS last_on FROM {tables['transactions']} "
+        "CREATE OR REPLACE TEMP TABLE booked AS SELECT customer_id, min(first_on) AS first_on, "
+        f"max(ends_on) AS ends_on, max(last_on) AS last_on FROM {tables['transactions_customers']} "
         "GROUP BY customer_id"
     )
 
@@ -93,14 +93,13 @@ def _status(con: duckdb.DuckDBPyConnection, bank: str, delivers: Selected) -> It
 
 
 def _first_day(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> Iterator[str]:
-    for table, happened in (("transactions", ""), ("holdings", "valued_on"), ("events", "occurred_at")):
+    for table in ("transactions", "holdings", "events"):
         if table not in tables:
             continue
-        first = f"(SELECT customer_id, min({happened})::DATE AS first_on FROM {tables[table]} GROUP BY 1)"
         early = _one(
             con,
             "SELECT count(DISTINCT customer_id) FROM records r JOIN "
-            f"{first if happened else 'booked'} b USING (customer_id) "
+            f"{tables[f'{table}_customers']} b USING (customer_id) "
             f"WHERE b.first_on < r.first_on - {FIRST_DAYS}",
         )
         if early:
@@ -220,25 +219,25 @@ def _offers(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> Iterat
 
 
 def _products(con: duckdb.DuckDBPyConnection, delivers: Selected, tables: Mapping[str, str]) -> Iterator[str]:
-    holdings = tables.get("holdings")
-    if not holdings:
+    if "holdings" not in tables:
         return
+    holdings = tables["holdings_products"]
     if "products" in tables:
         other = _one(
             con,
-            f"SELECT count(*) FROM {holdings} h JOIN {tables['products']} p USING (product_id) "
-            "WHERE h.currency <> p.currency",
+            f"SELECT coalesce(sum(number), 0) FROM {holdings} h JOIN {tables['products']} p "
+            "USING (product_id) WHERE h.currency <> p.currency",
         )
         if other:
             yield f"products.currency: {other:,} holdings are in another currency than their product."
     if delivers("holdings.matures_on"):
         overdue = _one(
             con,
-            f"SELECT count(*) FROM {holdings} WHERE balance > 0 AND valued_on > matures_on + {SETTLED_DAYS}",
+            f"SELECT sum(overdue) FROM {holdings}",
         )
         if overdue:
             yield (
-                f"holdings.matures_on: {overdue:,} balances still stand more than {SETTLED_DAYS} days after "
+                f"holdings.matures_on: {overdue:,} balances still stand more than {OVERDUE_DAYS} days after "
                 "they fell due."
             )
 

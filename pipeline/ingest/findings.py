@@ -64,9 +64,12 @@ def write_findings(
 ) -> None:
     """Keep the counts that the sentences are made of.
 
-    ``columns`` are those that the bank delivers, by table; ``tables`` are SQL of all rows.
+    ``columns`` are those that the bank delivers, by table; ``tables`` are SQL of all rows, and of their
+    summaries.
     """
-    words = {table: count_words(con, table, rows) for table, rows in tables.items() if table in EVENT_TABLES}
+    words = {
+        table: count_words(con, table, tables[f"{table}_words"]) for table in EVENT_TABLES if table in tables
+    }
     doubts = [*contradictions(con, bank, columns, tables), *continued(con, bank, tables)]
     if "holdings" in tables and "account_id" not in columns["holdings"]:
         doubts += unlike_bookings(con, bank, tables)

@@ -37,6 +37,7 @@ from pipeline.ingest.selects import (
     load_selects,
     refuse_rows_of_one_line,
 )
+from pipeline.ingest.summaries import write_summaries
 from pipeline.ingest.values import check_time_zone
 from pipeline.progress import log
 from pipeline.tables import INGEST_VERSION, NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
@@ -139,7 +140,7 @@ def _make(
 
 
 def _prepare(state: load.Ingestion, bookings: str) -> None:
-    """The headers of all sources of a whole ingest, or what a delivery builds on; and the last of the ``bookings``.
+    """The headers of all sources, or what a delivery builds on; and the last of the ``bookings``.
 
     The tables that come before the transactions are held against those.
     """
@@ -280,8 +281,11 @@ def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:
     days = _days(state)
     columns = {table.total.table: table.incoming.columns for table in loaded}
     rows = rows_of(columns, partial(_parts, state))
-    write_findings(state.con, state.settings.bank, columns, rows, state.draft)
-    write_intake(state, {table.total.table: table.weeks for table in loaded}, rows)
+    sums = write_summaries(
+        state.con, rows, partial(_new_parts, state), before.folder if before else None, state.draft
+    )
+    write_findings(state.con, state.settings.bank, columns, rows | sums, state.draft)
+    write_intake(state, {table.total.table: table.weeks for table in loaded}, sums)
     if before and len(builds_on) > deliveries.MOST_DELIVERIES:
         deliveries.compact(before, state.draft)
         builds_on = ()

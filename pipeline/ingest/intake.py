@@ -1,7 +1,7 @@
 """Counts of all loaded rows that the page of an intake shows, kept beside the tables; no value of a person.
 
 Weeks are counted while the rows are written, and added to those of earlier deliveries. The rest is read
-column by column from the tables.
+from the summaries.
 """
 
 from collections import Counter
@@ -17,7 +17,6 @@ from pipeline.ingest.relations import number, sql_text
 from pipeline.ingest.words import columns_of
 
 INTAKE = "intake.json"
-LATE_DAYS = 7  # from which a row counts as known late
 MOST_VALUES = 50  # of a column
 # What a reason says of one row alone, and what stands there instead: values in quotes, the place of another
 # row, cells of a workbook, days and amounts.
@@ -27,22 +26,23 @@ OF_ONE_ROW = (
 )  # fmt: skip
 
 
-def write_intake(state: Ingestion, weeks: Mapping[str, Weeks], rows: Mapping[str, str]) -> None:
-    """Keep the counts. ``weeks`` are of the rows written now, ``rows`` SQL of all rows by table."""
+def write_intake(state: Ingestion, weeks: Mapping[str, Weeks], sums: Mapping[str, str]) -> None:
+    """Keep the counts. ``weeks`` are of the rows written now, ``sums`` SQL of the summaries of all rows."""
     con = state.con
     kind = "reason"
     for pattern, instead in OF_ONE_ROW:
         kind = f"regexp_replace({kind}, {sql_text(pattern)}, {sql_text(instead)}, 'g')"
-    by_customer = [table for table in rows if TABLES[table].by_customer]
+    words = {table: sums[f"{table}_words"] for table in weeks if f"{table}_words" in sums}
+    by_customer = [table for table in words if TABLES[table].by_customer]
     noted = {
         "weeks": _weeks(state, weeks),
-        "periods": {table: _period(con, table, sql) for table, sql in rows.items()},
-        "values": {table: values for table in rows if (values := _values(con, table, rows[table]))},
+        "periods": {table: _period(con, summary) for table, summary in words.items()},
+        "values": {table: values for table in words if (values := _values(con, table, words[table]))},
         "refused": [list(row) for row in con.execute(
             f"SELECT table_name, column_name, {kind} AS kind, count(*) AS number FROM quarantine "
             "GROUP BY ALL ORDER BY table_name, number DESC, column_name, kind"
         ).fetchall()],
-        "customers": {table: _customers(con, rows[table]) for table in by_customer},
+        "customers": {table: _customers(con, sums[f"{table}_customers"]) for table in by_customer},
     }  # fmt: skip
     write_json(state.draft / INTAKE, noted)
 
@@ -66,31 +66,28 @@ def _weeks(state: Ingestion, weeks: Mapping[str, Weeks]) -> dict[str, dict[str, 
     }
 
 
-def _period(con: duckdb.DuckDBPyConnection, name: str, rows: str) -> dict[str, Any]:
+def _period(con: duckdb.DuckDBPyConnection, summary: str) -> dict[str, Any]:
     """The first and the last day that happened and that was known, and the rows known late."""
-    table = TABLES[name]
-    happened = f"{table.happened}::DATE" if table.happened else "NULL::DATE"
-    known = "known_on" if "known_on" in table.names else "NULL::DATE"
+    names = ("first", "last", "known", "late")
     row = con.execute(
-        f"SELECT min({happened}), max({happened}), max({known}), "
-        f"count(*) FILTER ({known} > {happened} + {LATE_DAYS}) FROM {rows}"
+        f"SELECT min(first), max(last), max(known), sum(late)::BIGINT FROM {summary}"
     ).fetchone()
-    return dict(zip(("first", "last", "known", "late"), row or (), strict=False))
+    return dict(zip(names, row or (), strict=False))
 
 
-def _values(con: duckdb.DuckDBPyConnection, name: str, rows: str) -> dict[str, dict[str, int]]:
+def _values(con: duckdb.DuckDBPyConnection, name: str, summary: str) -> dict[str, dict[str, int]]:
     """The rows of each flag, currency and code of a table, but of words that findings count."""
     table = TABLES[name]
     flags = [column.name for column in table.columns if column.type == "BOOLEAN" and column.name != "deleted"]
     codes = [] if name in EVENT_TABLES else columns_of(name)
     return {
         column: dict(con.execute(
-            f"SELECT {column}::VARCHAR, count(*) AS number FROM {rows} WHERE {column} IS NOT NULL "
-            f"GROUP BY 1 ORDER BY number DESC, 1 LIMIT {MOST_VALUES}"
+            f"SELECT {column}::VARCHAR, sum(number)::BIGINT AS number FROM {summary} "
+            f"WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY number DESC, 1 LIMIT {MOST_VALUES}"
         ).fetchall())
         for column in ("currency", *codes, *flags) if column in table.names
     }  # fmt: skip
 
 
-def _customers(con: duckdb.DuckDBPyConnection, rows: str) -> int:
-    return number(con, f"SELECT count(DISTINCT customer_id) FROM {rows}")
+def _customers(con: duckdb.DuckDBPyConnection, summary: str) -> int:
+    return number(con, f"SELECT count(DISTINCT customer_id) FROM {summary}")

@@ -13,7 +13,6 @@ from configs.settings import Settings
 
 DAILY = 8  # days between two days with rows, from which on a table is named
 SNAPSHOT = 0.8  # share of an account's days with a row, from which on a table holds whole snapshots
-HAPPENED = {"holdings": "valued_on", "transactions": "booked_at::DATE"}
 
 
 def count_days(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> dict[str, Any]:
@@ -22,12 +21,12 @@ def count_days(con: duckdb.DuckDBPyConnection, tables: Mapping[str, str]) -> dic
     Tables with rows on most days are left out. Of holdings also the accounts that ``missing`` counts.
     """
     counted: dict[str, Any] = {}
-    for table, day in HAPPENED.items():
+    for table in ("holdings", "transactions"):
         if table not in tables:
             continue
         ((days, first, last, interval),) = con.execute(
             "SELECT count(*), min(day), max(day), median(day - before) FROM (SELECT day, lag(day) OVER "
-            f"(ORDER BY day) AS before FROM (SELECT DISTINCT {day} AS day FROM {tables[table]}))"
+            f"(ORDER BY day) AS before FROM {tables[f'{table}_days']})"
         ).fetchall()
         if days == 1 or (interval and interval >= DAILY):
             counted[table] = {

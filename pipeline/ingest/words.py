@@ -25,14 +25,13 @@ def columns_of(table: str) -> list[str]:
     return [column.name for column in TABLES[table].columns if column.allowed or column.known]
 
 
-def count_words(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> list[list[Any]]:
+def count_words(con: duckdb.DuckDBPyConnection, table: str, summary: str) -> list[list[Any]]:
     """The most frequent combinations of words in the rows of a table, superseded ones included."""
     columns = columns_of(table)
     if not columns:
         return []
-    below = "amount_base < 0" if table == "transactions" else "false"
     counted = con.execute(
-        f"SELECT {', '.join(columns)}, {below} AS below, count(*) AS number FROM {rows} GROUP BY ALL "
+        f"SELECT {', '.join(columns)}, below, sum(number)::BIGINT AS number FROM {summary} GROUP BY ALL "
         f"ORDER BY number DESC, {', '.join(columns)}, below LIMIT {MOST}"
     ).fetchall()
     return [list(row) for row in counted]
