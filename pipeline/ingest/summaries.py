@@ -133,14 +133,13 @@ def write_summaries(
                 relations[summary.name] = f"({summary.of_rows(rows)})"
                 continue
             earlier = before / SUMMARIES / f"{summary.name}.parquet" if before else None
-            parts = [summary.of_rows(rows)]
             if earlier and earlier.is_file():
                 files = [str(path) for path in new(name)]
                 added = f"read_parquet({files}, hive_partitioning = false)"
-                parts = [
-                    f"FROM read_parquet({sql_text(earlier)})",
-                    *([summary.of_rows(added)] if files else []),
-                ]
+                parts = [f"FROM read_parquet({sql_text(earlier)})"]
+                parts += [summary.of_rows(added)] if files else []
+            else:
+                parts = [summary.of_rows(rows)]
             target = folder / SUMMARIES / f"{summary.name}.parquet"
             write_parquet(con.sql(summary.added(parts)).to_arrow_table(), target)
             relations[summary.name] = f"read_parquet({sql_text(target)})"

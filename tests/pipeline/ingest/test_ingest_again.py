@@ -15,6 +15,7 @@ from pipeline.ingest import deliveries, load
 from pipeline.ingest.ingest import ingest
 from pipeline.snapshots.build import build_snapshots, read_partition
 from pipeline.tables import Ingested, read_ingested
+from tests.folders import bytes_below
 from tests.pipeline.conftest import TXN_HEADER, booking_lines
 from tests.pipeline.conftest import booking as tiny_booking
 
@@ -56,6 +57,9 @@ def assert_same_as_from_nothing(tiny: Any, tables: Ingested) -> None:
     assert (tables.first_day, tables.last_day) == (once.first_day, once.last_day)
     for table in ("customers", "transactions", "holdings"):
         assert rows_of(tables, table) == rows_of(once, table)
+    for folder, pattern in (("summaries", "*.parquet"), (".", "findings.json")):
+        delivered, at_once = (bytes_below(of.folder / folder, pattern) for of in (tables, once))
+        assert delivered == at_once != {}
 
 
 def versions(tiny: Any, number: str) -> set[tuple[str, date, date | None]]:

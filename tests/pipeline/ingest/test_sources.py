@@ -344,3 +344,15 @@ def test_a_line_without_end_is_refused_before_it_is_read(tmp_path, monkeypatch):
         csv_files.count_lines(path)
     path.write_bytes(b"a\n1\n" + b"x" * 999)
     assert csv_files.count_lines(path) == 3
+
+
+LINES = st.sampled_from(["1,a\n", '2,"a\n', 'b",3\r\n', "\n", "1,2,3\n", '"x",y\n', "END,2\n"])
+
+
+@given(st.lists(LINES, max_size=25), st.data())
+def test_rows_of_some_lines_are_those_of_all(lines: list[str], data: st.DataObject) -> None:
+    source = Source(files="*.csv", footer="END")
+    every = list(rows(iter(["id,x\n", *lines]), 2, source))
+    wanted = data.draw(st.sets(st.sampled_from([line for line, *_ in every]))) if every else set()
+    some = list(rows(iter(["id,x\n", *lines]), 2, source, wanted))
+    assert some == [row for row in every if row[0] in wanted]
