@@ -1,8 +1,9 @@
 """A bank's folder below configs/banks: settings (bank.toml over configs/default.toml), SELECTs, raw files."""
 
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -74,7 +75,8 @@ def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
     """The files of one source, sorted by their path below ``raw``; of a folder all files in it and below.
 
     What Spark and Hadoop hide is passed over: names that begin with ``_`` or ``.``, unless the pattern itself
-    does, and checksums (``.crc``). A database has none. Raises DataError when there is no file.
+    does, and checksums (``.crc``). A database has none. Raises DataError when there is no file, or one that
+    cannot be read.
     """
     if settings.sources[source].format == "postgres":
         return []
@@ -84,9 +86,10 @@ def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
         path
         for match in matches
         for path in (match.rglob("*") if match.is_dir() else (match,))
-        if path.is_file()
+        if not path.is_dir()
     }
     files = [path for path in below if not _is_hidden(path.relative_to(raw), pattern)]
+    _refuse_unreadable(files, raw)
     where = f"[sources.{source}] in configs/banks/{settings.bank}/bank.toml"
     if not files:
         what = f"nothing matches {pattern!r} in {raw}"
@@ -95,6 +98,18 @@ def find_raw(settings: Settings, raw: Path, source: str) -> list[Path]:
             what = f"{pattern!r} leads to {matches[0]}, but {hidden or 'the folder is empty'}"
         raise DataError(f"source {source!r} has no file: {what}. Deliver it there, or mend {where}.")
     return sorted(files, key=lambda path: path.relative_to(raw).as_posix())
+
+
+def _refuse_unreadable(files: Iterable[Path], raw: Path) -> None:
+    for path in files:
+        if not path.is_file():
+            raise DataError(
+                f"{path} is no file: it is a link that leads nowhere, or a pipe. Deliver the file itself, or "
+                "remove it."
+            )
+        name = os.fsencode(path.relative_to(raw))
+        if name.decode("utf-8", "replace").encode() != name:
+            raise DataError(f"a file in {raw} has a name that is not UTF-8, {name!r}. Rename it.")
 
 
 def _is_hidden(path: Path, pattern: str) -> bool:

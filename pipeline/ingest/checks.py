@@ -11,6 +11,7 @@ from pipeline.ingest.values import (
     NO_NOTATION,
     UTC,
     Notation,
+    is_number,
     more_decimals,
     scale_of,
     typed,
@@ -67,6 +68,11 @@ def _check_type(column: Column, delivered: str, where: str, select: str) -> None
     if delivered.startswith(("STRUCT", "MAP", "UNION", "BLOB", "VARIANT")) or delivered.endswith("]"):
         raise DataError(
             f"{where}: {column.name} is of type {delivered}, which is no single value. Correct {select}."
+        )
+    if delivered == "BOOLEAN" and is_number(column.type):
+        raise DataError(
+            f"{where}: {column.name} comes as BOOLEAN, and true or false would count as 1 or 0. Correct "
+            f"{select}."
         )
     if column.type == "VARCHAR" and delivered in FLOATS:
         raise DataError(

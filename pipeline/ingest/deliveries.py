@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from configs.settings import Settings
 from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, keep_only, read_json, write_text
 from pipeline.ingest.buckets import layout_of, write_parts
-from pipeline.ingest.selects import load_selects, row_by_row, sources_read
+from pipeline.ingest.selects import load_selects, message_of, row_by_row, sources_read
 from pipeline.ingest.sources import Reject, files_of
 from pipeline.tables import NOTES, Ingested, bucket_name, overlay_name, read_delivery
 
@@ -70,7 +71,7 @@ class Plan:
     With ``base`` it adds to those tables what the ``fresh`` files hold; without it reads all files, beside
     the tables that stood ``before``. ``first_loaded`` says by digest with which delivery a file came first,
     from 1. ``gone`` are by source the files that were read before and that nobody delivers any more;
-    ``rows_gone`` says why that is meant.
+    ``rows_gone`` says why that is meant. ``seen`` are sizes and times of the files before they were read.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Plan:
     before: Base | None = None
     first_loaded: Mapping[str, int] = field(default_factory=dict)
     rows_gone: str = ""
+    seen: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def gone(self) -> dict[str, list[str]]:
@@ -122,11 +124,14 @@ def plan_ingest(
     ``made_by`` stands for the version, the settings and the SELECTs; the rows of databases lie in
     ``fetched``: when they change, everything is read anew.
     """
+    paths = {source: files_of(settings, raw, fetched, source) for source in settings.sources}
+    seen = {path: _size_and_time(path) for found in paths.values() for path in found.values()}
+    with ThreadPoolExecutor(2) as pool:  # a digest leaves the interpreter to others
+        digests = dict(zip(seen, pool.map(_digest, seen), strict=True))
     files = {
-        source: {label: _digest(path) for label, path in files_of(settings, raw, fetched, source).items()}
-        for source in settings.sources
+        source: {label: digests[path] for label, path in found.items()} for source, found in paths.items()
     }
-    whole = read_all(Plan("", made_by, files, rows_gone=rows_gone))
+    whole = read_all(Plan("", made_by, files, rows_gone=rows_gone, seen=seen))
     if not (home.root / "tables" / "current").is_file():
         return whole
     if not _is_base_whole(home):
@@ -146,6 +151,32 @@ def plan_ingest(
     return replace(
         whole, name=fingerprint(base.tables.fingerprint, whole.name), base=base, fresh=fresh, before=None
     )
+
+
+def refuse_changed(plan: Plan) -> None:
+    """Raises DataError for a file that is no longer what it was when its digest was taken."""
+    for path, before in plan.seen.items():
+        if not path.is_file() or _size_and_time(path) != before:
+            raise DataError(
+                f"{path} {'changed' if path.is_file() else 'went away'} while it was read. Run this again "
+                "when nothing writes there any more; a file that is copied under a hidden name, such as "
+                f".{path.name}, and renamed when it is whole, is never read half."
+            )
+
+
+def refuse_broken_parquet(plan: Plan) -> None:
+    """Raises DataError for the first Parquet file with values that cannot be read."""
+    with duckdb.connect() as con:
+        for path in filter(_is_parquet, plan.seen):
+            try:
+                con.execute("SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet(?)", [str(path)]).fetchall()
+            except duckdb.Error as error:
+                raise DataError(f"{path} is broken Parquet: {message_of(error)}. Deliver it again.") from None
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def read_all(plan: Plan, why: str = "") -> Plan:
@@ -227,6 +258,11 @@ def _after_loss(home: Home, whole: Plan) -> Plan:
 
 def _all_digests(raw: Mapping[str, Mapping[str, str]]) -> list[str]:
     return [digest for files in raw.values() for digest in files.values()]
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _digest(path: Path) -> str:

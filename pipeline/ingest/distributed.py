@@ -28,7 +28,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from configs.bank_folder import find_raw
 from configs.errors import DataError
 from configs.settings import Settings
 from configs.tables import Table
@@ -191,7 +190,7 @@ def open_distributed(state: load.Ingestion, table: Table, incoming: load.Incomin
             f"configs/banks/{state.settings.bank}/{table.name}.sql."
         )
     (source,) = incoming.sources
-    files = [path.resolve() for path in find_raw(state.settings, state.raw, source)]
+    files = [path.resolve() for path in load.planned_files(state, source)]
     size = ceil(len(files) / MOST_PARTS)
     parts = tuple(tuple(files[k : k + size]) for k in range(0, len(files), size))
     shared, folder = state.cluster.folder / "shared", state.cluster.folder / table.name

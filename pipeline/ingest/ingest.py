@@ -12,7 +12,8 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from configs.bank_folder import find_raw
+import duckdb
+
 from configs.errors import DataError
 from configs.files import whole_file, whole_folder, write_manifest
 from configs.settings import Settings
@@ -26,6 +27,8 @@ from pipeline.ingest.databases import fetched
 from pipeline.ingest.distributed import distributed_ingest, open_distributed
 from pipeline.ingest.findings import rows_of, write_findings
 from pipeline.ingest.intake import write_intake
+from pipeline.ingest.limits import check_limit, check_moved
+from pipeline.ingest.rates import store_fixed_rates
 from pipeline.ingest.relations import computing, number, open_relations
 from pipeline.ingest.renumbered import follow_numbers
 from pipeline.ingest.selects import (
@@ -33,16 +36,12 @@ from pipeline.ingest.selects import (
     computed_columns,
     contract_of,
     explain_sql_errors,
-    is_needed,
     load_selects,
     refuse_rows_of_one_line,
 )
 from pipeline.ingest.summaries import write_summaries
 from pipeline.ingest.values import check_time_zone
-from pipeline.progress import log
 from pipeline.tables import INGEST_VERSION, NOTES, UNDATED, Count, Delivery, Ingested, read_ingested
-
-FEW_MOVED = 10  # fewer rows than this are no pattern
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,10 @@ def ingest(
                 _make(settings, raw, home, plan, rows, progress)
             except deliveries.ReadAllError as why:
                 plan = deliveries.read_all(plan, str(why))
+            except (OSError, duckdb.Error):
+                deliveries.refuse_changed(plan)
+                deliveries.refuse_broken_parquet(plan)
+                raise
     deliveries.point_to(home, plan.name)
     for page in ("quarantine.csv", "files.csv"):
         with whole_file(home.root / page) as draft:
@@ -131,11 +134,12 @@ def _make(
                 loaded.append(_load(state, table, selects[name]))
                 # Shown even when the next step stops the run.
                 quarantine.write_quarantine(con, home.root / "quarantine.csv")
-                _check_limit(state, loaded[-1])
-                _check_moved(state, loaded[-1].total)
+                check_limit(state, loaded[-1].incoming.sources, loaded[-1].counts, loaded[-1].total)
+                check_moved(state, loaded[-1].total)
                 history.refuse_gone(state)
                 if name == "customers":
                     refuse_attributes(con, settings, _parts(state, name))
+        deliveries.refuse_changed(plan)
         _note(state, loaded)
 
 
@@ -146,7 +150,7 @@ def _prepare(state: load.Ingestion, bookings: str) -> None:
     """
     con, settings, base = state.con, state.settings, state.plan.base
     open_relations(con)
-    load.store_fixed_rates(state)
+    store_fixed_rates(con, settings)
     if base is None:
         for name in settings.sources:
             load.open_headers(state, name)
@@ -214,60 +218,6 @@ def _load(state: load.Ingestion, table: Table, select: str) -> Loaded:
         superseded, moved = before.superseded + superseded, before.moved + moved
     total = Count(table.name, **totals, corrected=corrected, superseded=superseded, moved=moved)
     return Loaded(incoming, weeks, counts, total)
-
-
-def _check_limit(state: load.Ingestion, loaded: Loaded) -> None:
-    """Raises DataError when too many of the new rows were refused, or a needed table has none at all."""
-    total, settings = loaded.total, state.settings
-    table, where = TABLES[total.table], f"configs/banks/{settings.bank}"
-    if total.rows_in == 0 and is_needed(table, settings):
-        files = [path for name in loaded.incoming.sources for path in find_raw(settings, state.raw, name)]
-        searched = ", ".join(str(path) for path in files) or "the database"
-        raise DataError(
-            f"table {table.name!r} is needed, but there is not one row for it in {searched}. "
-            f"Deliver the rows, or mend {where}/{table.name}.sql."
-        )
-    new = [count for count in loaded.counts if not table.by_customer or state.plan.reads(count.file)]
-    refused, rows_in = sum(count.quarantined for count in new), sum(count.rows_in for count in new)
-    refused -= total.corrected if state.plan.base is None else 0
-    share = refused / rows_in if rows_in else 0.0
-    reason = quarantine.most_common(state.con, table.name) if refused else ""
-    is_beyond = share > settings.quarantine_limit
-    if is_beyond and refused <= settings.quarantine_rows:
-        log.warning("ingest    %s goes on without %d of %d rows%s", table.name, refused, rows_in, reason)
-        is_beyond = False
-    if is_beyond or (total.loaded == 0 and is_needed(table, settings)):
-        remedy = "Have the file corrected"
-        if f"(computed by {table.name}.sql)" in reason or " has three decimals, as " in reason:
-            remedy = f"Correct {where}/{table.name}.sql, or have the file corrected"
-        if " does not say the time_zone " in reason:
-            remedy = f"Set time_zone in {where}/bank.toml, or have the file corrected"
-        if " has no rate on " in reason:
-            remedy = (
-                f"Deliver its rates, name one that never changes under fixed_rates in {where}/bank.toml, or "
-                f"correct base_currency = {settings.base_currency!r} there"
-            )
-        raise DataError(
-            f"table {table.name!r}: {refused} of {rows_in} rows refused, above the limit of "
-            f"{settings.quarantine_limit:.1%}{reason}. {remedy} (all refused lines stand in quarantine.csv), "
-            f"or raise quarantine_limit in {where}/bank.toml."
-        )
-
-
-def _check_moved(state: load.Ingestion, total: Count) -> None:
-    """Raises DataError when so many versions move a row to another customer, account or day that their
-    numbers must come again for other rows."""
-    settings, table = state.settings, TABLES[total.table]
-    if total.moved < FEW_MOVED or total.moved <= settings.moved_limit * total.loaded:
-        return
-    raise DataError(
-        f"table {table.name!r}: {total.moved:,} of {total.loaded:,} rows come under the number of an earlier "
-        "row, for another customer, account or day, above the limit of "
-        f"{settings.moved_limit:.1%}{quarantine.first_moved(state.con)}. If {', '.join(table.key)} begins "
-        f"anew, each day or for each account, make it unique in configs/banks/{settings.bank}/{table.name}"
-        ".sql, for example with the day before it; if the bank does correct so many days, raise moved_limit "
-        "in bank.toml; if customers got new numbers, say so in customer_numbers.sql."
-    )
 
 
 def _note(state: load.Ingestion, loaded: list[Loaded]) -> None:

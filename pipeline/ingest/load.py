@@ -15,7 +15,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.errors import DataError
 from configs.settings import Settings
 from configs.tables import Table
 from pipeline.artefacts import write_parquet
@@ -25,6 +24,7 @@ from pipeline.ingest.buckets import layout_of, write_buckets
 from pipeline.ingest.casts import strict_casts
 from pipeline.ingest.checks import bucket_of, check_columns, checked
 from pipeline.ingest.deliveries import Base, Plan, ReadAllError
+from pipeline.ingest.rates import DAILY, refuse_two_rates
 from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
 from pipeline.ingest.renumbered import (
     NUMBERS,
@@ -39,13 +39,6 @@ from pipeline.tables import NOTES, UNDATED
 
 BATCH_ROWS = 250_000  # on their way to the buckets at once; several batches are under way
 Weeks = Counter[tuple[str, date | None]]  # rows by file and the Monday of the week in which they happened
-# Each rate stands until the next, and the last for 31 days.
-DAILY = (
-    "SELECT currency, day::DATE AS day, to_base FROM ("
-    "SELECT currency, to_base, valued_on, lead(valued_on, 1, valued_on + INTERVAL 31 DAY) "
-    "OVER (PARTITION BY currency ORDER BY valued_on) AS next_on FROM {rates}), "
-    "generate_series(valued_on, next_on - INTERVAL 1 DAY, INTERVAL 1 DAY) AS days(day)"
-)
 
 
 @dataclass(frozen=True)
@@ -124,7 +117,7 @@ def open_headers(state: Ingestion, name: str) -> None:
 
     Raises DataError as ``open_source``, for what the headers of its files show.
     """
-    files = list(files_of(state.settings, state.raw, state.fetched, name).values())
+    files = planned_files(state, name)
     spec = state.settings.sources[name]
     if spec.format in ("csv", "xlsx"):
         open_source(state.con, name, spec, state.raw, [], files)
@@ -137,7 +130,7 @@ def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:
 
     Of a CSV source that the tasks read, this process holds the columns and no row.
     """
-    files = list(files_of(state.settings, state.raw, state.fetched, name).values())
+    files = planned_files(state, name)
     new = [state.raw / file for file in state.plan.fresh.get(name, ())] if only_new else []
     if state.opened.get(name) == (new or files):
         return
@@ -150,6 +143,12 @@ def open_files(state: Ingestion, name: str, *, only_new: bool = False) -> None:
     rejects = open_source(state.con, name, spec, state.raw, read, schema_like)
     before = state.plan.base.unreadable.get(name, []) if new and state.plan.base else []
     state.unreadable[name] = [*before, *rejects]
+
+
+def planned_files(state: Ingestion, name: str) -> list[Path]:
+    """The files of a source that were there when the ingest began."""
+    files = files_of(state.settings, state.raw, state.fetched, name)
+    return [path for label, path in files.items() if label in state.plan.raw[name]]
 
 
 def drop_read(state: Ingestion, table: Table) -> None:
@@ -190,27 +189,6 @@ def store_earlier_customers(state: Ingestion, base: Base) -> None:
     )
 
 
-def store_fixed_rates(state: Ingestion) -> None:
-    """Put the rates that never change into ``ref_rates``, for every day that a table may hold."""
-    for currency, rate in state.settings.fixed_rates.items():
-        state.con.execute(
-            "INSERT INTO ref_rates SELECT ?, day::DATE, ?::DECIMAL(18,8) FROM "
-            "generate_series(DATE '1900-01-01', DATE '2199-12-31', INTERVAL 1 DAY) AS days(day)",
-            [currency, f"{rate:.8f}"],
-        )
-
-
-def _refuse_two_rates(state: Ingestion, rates: Path) -> None:
-    fixed = list(state.settings.fixed_rates)
-    query = "SELECT DISTINCT currency FROM read_parquet(?) WHERE list_contains(?, currency) ORDER BY 1"
-    both = [currency for (currency,) in state.con.execute(query, [str(rates), fixed]).fetchall()]
-    if both:
-        raise DataError(
-            f"fixed_rates in configs/banks/{state.settings.bank}/bank.toml names {', '.join(both)}, and the "
-            "table rates has rows of it too. Leave one of the two out."
-        )
-
-
 def store_references(state: Ingestion, table: Table) -> None:
     """Keep what later tables refer to; what earlier deliveries rest on must still be there."""
     base, whole = state.plan.base, state.draft / table.name / f"{UNDATED}.parquet"
@@ -234,7 +212,7 @@ def store_references(state: Ingestion, table: Table) -> None:
         store_numbers(state.con, state.settings)
     if table.name == "rates":
         if state.settings.fixed_rates:
-            _refuse_two_rates(state, whole)
+            refuse_two_rates(state.con, state.settings, whole)
         state.con.execute(f"INSERT INTO ref_rates {DAILY.format(rates=f'read_parquet({sql_text(whole)})')}")
 
 

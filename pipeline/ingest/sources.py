@@ -293,7 +293,7 @@ def _load_whole(con: duckdb.DuckDBPyConnection, table: str, first: int, file: Cs
             ],
         )
         ((rows_loaded,),) = inserted.fetchall()
-    except duckdb.InvalidInputException:
+    except (duckdb.InvalidInputException, duckdb.IOException):  # the latter of gzip that is padded
         rows_loaded = -1
     is_whole = bool(rows_loaded + above == lines)
     (con.commit if is_whole else con.rollback)()
