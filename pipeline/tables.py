@@ -5,6 +5,7 @@ Deliveries that rest on each other, their parts, and what superseded a row.
 tables/<delivery>/transactions/bucket=03/2024.parquet        the rows it added that happened in 2024
 tables/<delivery>/transactions/bucket=03/superseded.parquet  rows of earlier deliveries that it corrected
 tables/<delivery>/transactions/refused.parquet               rows that may become good with a later delivery
+tables/<delivery>/summaries/transactions_days.parquet        sums of all rows so far, for the next delivery
 tables/<delivery>/products/all.parquet                       a table not by customer: whole in each delivery
 tables/recorded-<digest>/contacts/bucket=03/2024.parquet     outcomes recorded in the score store
 """

@@ -125,11 +125,12 @@ def plan_ingest(
     ``fetched``: when they change, everything is read anew.
     """
     paths = {source: files_of(settings, raw, fetched, source) for source in settings.sources}
-    seen = {path: _size_and_time(path) for found in paths.values() for path in found.values()}
+    seen = {path: _size_and_time(path) for by_label in paths.values() for path in by_label.values()}
     with ThreadPoolExecutor(2) as pool:  # a digest leaves the interpreter to others
         digests = dict(zip(seen, pool.map(_digest, seen), strict=True))
     files = {
-        source: {label: digests[path] for label, path in found.items()} for source, found in paths.items()
+        source: {label: digests[path] for label, path in by_label.items()}
+        for source, by_label in paths.items()
     }
     whole = read_all(Plan("", made_by, files, rows_gone=rows_gone, seen=seen))
     if not (home.root / "tables" / "current").is_file():

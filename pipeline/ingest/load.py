@@ -24,7 +24,7 @@ from pipeline.ingest.buckets import layout_of, write_buckets
 from pipeline.ingest.casts import strict_casts
 from pipeline.ingest.checks import bucket_of, check_columns, checked
 from pipeline.ingest.deliveries import Base, Plan, ReadAllError
-from pipeline.ingest.rates import DAILY, refuse_two_rates
+from pipeline.ingest.rates import DAILY, refuse_repeated_rates
 from pipeline.ingest.relations import TABLE_KEY, contract_columns, number, sql_text
 from pipeline.ingest.renumbered import (
     NUMBERS,
@@ -212,7 +212,7 @@ def store_references(state: Ingestion, table: Table) -> None:
         store_numbers(state.con, state.settings)
     if table.name == "rates":
         if state.settings.fixed_rates:
-            refuse_two_rates(state.con, state.settings, whole)
+            refuse_repeated_rates(state.con, state.settings, whole)
         state.con.execute(f"INSERT INTO ref_rates {DAILY.format(rates=f'read_parquet({sql_text(whole)})')}")
 
 

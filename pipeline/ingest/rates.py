@@ -26,7 +26,7 @@ def store_fixed_rates(con: duckdb.DuckDBPyConnection, settings: Settings) -> Non
         )
 
 
-def refuse_two_rates(con: duckdb.DuckDBPyConnection, settings: Settings, rates: Path) -> None:
+def refuse_repeated_rates(con: duckdb.DuckDBPyConnection, settings: Settings, rates: Path) -> None:
     """Raises DataError where a currency of fixed_rates is in the table ``rates`` too."""
     fixed = list(settings.fixed_rates)
     query = "SELECT DISTINCT currency FROM read_parquet(?) WHERE list_contains(?, currency) ORDER BY 1"
