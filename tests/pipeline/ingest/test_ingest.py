@@ -393,7 +393,7 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken_inputs_are_one_sentence_and_leave_the_old_tables(tiny, case):
     spoil, sentence = BROKEN[case]
-    done, before = tiny.ingest(), tiny.bytes_of_tables()
+    done, before = tiny.first_ingest(), tiny.bytes_of_tables()
     spoil(tiny)
     with pytest.raises(DataError) as raised:
         tiny.ingest(quarantine_limit=0.02)
@@ -456,7 +456,7 @@ def test_the_limit_itself_is_still_allowed(tiny):
 
 
 def test_a_full_disk_is_told_as_it_is_and_leaves_the_old_tables(tiny, monkeypatch):
-    done, before = tiny.ingest(), tiny.bytes_of_tables()
+    done, before = tiny.first_ingest(), tiny.bytes_of_tables()
     tiny.write("txn_2.csv", TXN_HEADER + booking(NO="N"))
 
     def full(*_: object) -> None:
@@ -497,13 +497,13 @@ def test_a_moment_in_utc_is_refused_with_its_remedy(tiny):
 
 
 def test_the_same_delivery_again_changes_nothing(tiny, monkeypatch):
-    first, before = tiny.ingest(), tiny.bytes_of_tables()
+    first, before = tiny.first_ingest(), tiny.bytes_of_tables()
     monkeypatch.setattr(ingest_module, "_make", None)  # it is not even called
     assert (tiny.ingest(), tiny.bytes_of_tables()) == (first, before)
 
 
 def test_tables_of_another_version_are_made_anew(tiny, monkeypatch):
-    first = tiny.ingest()
+    first = tiny.first_ingest()
     monkeypatch.setattr(ingest_module, "INGEST_VERSION", 0)
     assert tiny.ingest().folder != first.folder
 
@@ -569,7 +569,7 @@ def test_the_tables_before_stay_until_the_next_ingest(tiny):
 
 @pytest.mark.parametrize("lost", ["holdings", "products", "ingest.json", "transactions", ""])
 def test_tables_that_lost_a_file_are_made_anew(tiny, lost):
-    done, before = tiny.ingest(), tiny.bytes_of_tables()
+    done, before = tiny.first_ingest(), tiny.bytes_of_tables()
     path = done.folder / lost
     path.unlink() if path.is_file() else shutil.rmtree(path)
     assert tiny.ingest() == done
@@ -577,7 +577,7 @@ def test_tables_that_lost_a_file_are_made_anew(tiny, lost):
 
 
 def test_tables_that_rest_on_a_lost_delivery_are_made_anew(tiny):
-    first = tiny.ingest()
+    first = tiny.first_ingest()
     tiny.write("txn_2.csv", TXN_HEADER + booking(NO="N"))
     assert tiny.ingest().builds_on == (first.fingerprint,)
     shutil.rmtree(first.folder / "holdings")

@@ -70,7 +70,7 @@ def versions(tiny: Any, number: str) -> set[tuple[str, date, date | None]]:
 
 
 def test_new_rows_lie_in_a_folder_of_their_own(tiny) -> None:
-    first = tiny.ingest()
+    first = tiny.first_ingest()
     before = {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()}
     second = add(tiny, "txn_2.csv", booking(NO="N1"), booking(NO="N2", CUST="C2", DONE="2023-12-30"))
     assert second.builds_on == (first.fingerprint,)
@@ -81,7 +81,7 @@ def test_new_rows_lie_in_a_folder_of_their_own(tiny) -> None:
 
 
 def test_only_the_new_file_is_read(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny.ingest()
+    tiny.first_ingest()
     opened, original = [], load.open_source
 
     def watched(con: Any, name: str, spec: Any, raw: Any, paths: list[Any], like: Sequence[Any]) -> Any:
@@ -113,7 +113,7 @@ def test_stored_rows_of_a_source_go_when_no_later_select_reads_them(
 
 
 def test_the_same_rows_in_another_file_are_all_duplicates(tiny) -> None:
-    first = tiny.ingest()
+    first = tiny.first_ingest()
     build(tiny, first)
     text = (tiny.raw / "txn_1.csv").read_text("utf-8").removeprefix(TXN_HEADER)
     second = add(tiny, "txn_2.csv", text)
@@ -125,7 +125,7 @@ def test_the_same_rows_in_another_file_are_all_duplicates(tiny) -> None:
 
 
 def test_a_correction_supersedes_a_row_of_an_earlier_delivery(tiny) -> None:
-    tiny.ingest()
+    tiny.first_ingest()
     add(tiny, "txn_2.csv", booking(NO="T3", CUST="C4", AMT="9.00", LOADED="2024-03-20"))
     assert versions(tiny, "T3") == {
         ("3.50", date(2024, 3, 3), date(2024, 3, 20)), ("9.00", date(2024, 3, 20), None)
@@ -140,7 +140,7 @@ def test_a_correction_supersedes_a_row_of_an_earlier_delivery(tiny) -> None:
 
 
 def test_of_two_contents_the_one_loaded_first_stays(tiny) -> None:
-    tiny.ingest()
+    tiny.first_ingest()
     add(tiny, "txn_2.csv", booking(NO="N", AMT="2.00"))
     tables = add(tiny, "txn_3.csv", booking(NO="N", AMT="1.00"), booking(NO="N", AMT="1.00"))
     assert versions(tiny, "N") == {("2.00", date(2024, 3, 12), None)}
@@ -152,7 +152,7 @@ def test_of_two_contents_the_one_loaded_first_stays(tiny) -> None:
 
 
 def test_an_orphan_is_loaded_when_its_customer_comes(tiny) -> None:
-    tiny.ingest()
+    tiny.first_ingest()
     orphan = booking(NO="N", CUST="C7", LOADED="2024-03-14")
     refused = add(tiny, "txn_2.csv", orphan, booking(NO="BAD", AMT="x"))
     assert [row[3] for row in tiny.quarantine()] == [
@@ -182,7 +182,7 @@ def test_a_booking_is_loaded_when_its_rate_comes(tiny) -> None:
 
 
 def test_lines_that_are_no_rows_stay_in_the_quarantine(tiny) -> None:
-    tiny.ingest()
+    tiny.first_ingest()
     add(tiny, "txn_2.csv", "T1,C1\n", booking(NO="N1"))
     tables = add(tiny, "txn_3.csv", booking(NO="N2"), "T2\n")
     assert [(file, line) for _, file, line, _ in tiny.quarantine()] == [("txn_2.csv", 2), ("txn_3.csv", 3)]
@@ -245,7 +245,7 @@ def test_where_adding_would_be_wrong_everything_is_read_and_the_reason_is_told(t
     before, after, why = WHOLE[case]
     before(tiny)
     if case != "two sources":
-        tiny.ingest()
+        tiny.first_ingest()
     after(tiny)
     tiny.write("txn_2.csv", TXN_HEADER + booking(NO="N"))
     progress: list[str] = []
@@ -256,7 +256,7 @@ def test_where_adding_would_be_wrong_everything_is_read_and_the_reason_is_told(t
 
 
 def test_a_new_product_and_a_new_rate_are_a_delivery_like_any(tiny) -> None:
-    tiny.ingest()
+    tiny.first_ingest()
     tiny.write("prod.csv", "PROD,CLASS,NAME,CCY\nP1,demand,活期,CNY\nP2,fund,基金,CNY\n")
     tiny.write("fx.csv", (tiny.raw / "fx.csv").read_text("utf-8") + "USD,2024-03-15,7.30\n")
     tables = add(tiny, "txn_2.csv", booking(CCY="USD", DONE="2024-03-15", LOADED="2024-03-15"))
@@ -275,7 +275,7 @@ def test_the_limit_is_judged_on_the_new_rows(tiny) -> None:
 
 
 def test_a_kill_before_the_pointer_moves_leaves_the_old_tables(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, before = tiny.ingest(), tiny.bytes_of_tables()
+    first, before = tiny.first_ingest(), tiny.bytes_of_tables()
     tiny.write("txn_2.csv", TXN_HEADER + booking(NO="N"))
 
     def killed(*_: object) -> None:
@@ -290,7 +290,7 @@ def test_a_kill_before_the_pointer_moves_leaves_the_old_tables(tiny, monkeypatch
 
 
 def test_what_the_last_two_tables_rest_on_is_kept_and_nothing_else(tiny) -> None:
-    monkey = [tiny.ingest(), *(add(tiny, f"txn_{n}.csv", booking(NO=f"N{n}")) for n in range(2, 5))]
+    monkey = [tiny.first_ingest(), *(add(tiny, f"txn_{n}.csv", booking(NO=f"N{n}")) for n in range(2, 5))]
     folders = {path.name for path in (tiny.home.root / "tables").iterdir() if path.is_dir()}
     assert folders == {one.fingerprint for one in monkey}
     retyped(tiny)
@@ -334,7 +334,7 @@ def features(tiny: Any, monday: date) -> dict[str, bytes]:
 
 
 def test_older_mondays_stand_and_a_late_row_makes_those_new_that_see_it(tiny) -> None:
-    assert build(tiny, tiny.ingest()) == 3
+    assert build(tiny, tiny.first_ingest()) == 3
     second = add(tiny, "txn_2.csv", booking(DONE="2024-03-25", LOADED="2024-03-25"))
     assert build(tiny, second, [*MONDAYS, date(2024, 4, 1)]) == 1  # known on the last Monday: not seen there
     third = add(tiny, "txn_3.csv", booking(NO="LATE", DONE="2024-03-05", LOADED="2024-03-17"))
@@ -359,7 +359,7 @@ def test_a_row_taken_back_was_there_until_the_day_of_that(tiny) -> None:
     taking_back(tiny)
     header = TXN_HEADER.strip() + ",GONE\n"
     original = booking(NO="N", AMT="5000.00", DONE="2024-03-08", LOADED="2024-03-08").strip()
-    build(tiny, tiny.ingest())
+    build(tiny, tiny.first_ingest())
     without = {monday: features(tiny, monday) for monday in MONDAYS}
     tiny.write("txn_2.csv", header + original + ",\n")
     build(tiny, tiny.ingest())
@@ -389,7 +389,7 @@ def test_a_row_taken_back_was_there_until_the_day_of_that(tiny) -> None:
 
 def test_a_customer_taken_back_is_in_no_later_cohort(tiny) -> None:
     taking_back(tiny)
-    build(tiny, tiny.ingest())
+    build(tiny, tiny.first_ingest())
     before = {monday: features(tiny, monday) for monday in MONDAYS}
     tiny.write("cust_2.csv", "CUST,OPENED,LOADED,GONE\nC3,2020-01-03,2024-03-19,true\n")
     tables = tiny.ingest()

@@ -65,7 +65,7 @@ def nothing(done: int, of: int) -> None:
 
 @pytest.mark.usefixtures("value")
 def test_every_customer_stands_in_every_monday_once(tiny):
-    tables, seen = tiny.ingest(), []
+    tables, seen = tiny.first_ingest(), []
     assert build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, lambda *at: seen.append(at)) == 2
     for kind in ("cohort", "features"):
         found = read_partition(tiny.home, kind, MONDAYS)
@@ -75,7 +75,7 @@ def test_every_customer_stands_in_every_monday_once(tiny):
 
 
 def test_a_partition_that_stands_is_not_made_again(tiny, value):
-    tables = tiny.ingest()
+    tables = tiny.first_ingest()
     build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS[:1], nothing)
     value[0] = 2
     assert build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing) == 1
@@ -85,7 +85,7 @@ def test_a_partition_that_stands_is_not_made_again(tiny, value):
 @pytest.mark.usefixtures("value")
 @pytest.mark.parametrize("kind", ["features", "labels"])
 def test_a_partition_that_lost_a_bucket_is_made_again(tiny, kind):
-    tables = tiny.ingest()
+    tables = tiny.first_ingest()
 
     def build_all() -> list[int]:
         written = build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS[:1], nothing)
@@ -123,7 +123,7 @@ def test_features_without_a_frame_are_those_of_the_frame(tmp_path):
 
 @pytest.mark.parametrize("change", ["tables", "settings", "version"])
 def test_a_partition_is_made_again_when_what_it_depends_on_changes(tiny, value, change, monkeypatch):
-    tables, settings = tiny.ingest(), tiny.settings()
+    tables, settings = tiny.first_ingest(), tiny.settings()
     build_snapshots(settings, tiny.home, tables, MONDAYS, nothing)
     if change == "tables":
         tiny.write("prod.csv", "PROD,CLASS,NAME,CCY\nP1,demand,new name,CNY\n")
@@ -207,7 +207,7 @@ def test_exactly_the_settings_that_shape_a_partition_are_recorded():
 
 @pytest.mark.usefixtures("value")
 def test_made_again_the_bytes_are_the_same(tiny):
-    tables = tiny.ingest()
+    tables = tiny.first_ingest()
     build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing)
     folder = tiny.home.partition("features", MONDAYS[0])
     before = bytes_below(folder)
@@ -218,7 +218,7 @@ def test_made_again_the_bytes_are_the_same(tiny):
 
 @pytest.mark.usefixtures("value")
 def test_labels_are_made_again_when_the_data_reach_further(tiny):
-    tables, settings = tiny.ingest(), tiny.settings()
+    tables, settings = tiny.first_ingest(), tiny.settings()
     first, later = date(2024, 8, 5), date(2024, 8, 12)
     assert [build_outcomes(settings, tiny.home, tables, MONDAYS, first, nothing) for _ in range(2)] == [2, 0]
     assert build_outcomes(settings, tiny.home, tables, MONDAYS, later, nothing) == 2
@@ -226,7 +226,7 @@ def test_labels_are_made_again_when_the_data_reach_further(tiny):
 
 @pytest.mark.usefixtures("value")
 def test_an_error_in_one_bucket_stops_the_step_and_leaves_the_old_partitions(tiny, monkeypatch):
-    tables = tiny.ingest()
+    tables = tiny.first_ingest()
     build_snapshots(tiny.settings(), tiny.home, tables, MONDAYS, nothing)
     before = bytes_below(tiny.home.root)
 
@@ -243,7 +243,7 @@ def test_an_error_in_one_bucket_stops_the_step_and_leaves_the_old_partitions(tin
 
 def test_a_bucket_is_loaded_with_all_its_tables(tiny, monkeypatch):
     monkeypatch.setattr(snapshots, "make_entities", lambda parts, _: parts)
-    tables = tiny.ingest()
+    tables = tiny.first_ingest()
     by_bucket = [load_entities(tables, bucket) for bucket in range(tables.buckets)]
     everywhere = {"customers", "transactions", "holdings", "products"}
     assert all(
