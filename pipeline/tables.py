@@ -24,7 +24,7 @@ from configs.tables import TABLES
 from pipeline.artefacts import Home, fingerprint, read_json
 
 # Raised when the same files, SELECTs and settings would give other tables. Older ones are then made anew.
-INGEST_VERSION = 9
+INGEST_VERSION = 10
 UNDATED = "all"  # the part of a table whose rows are looked up rather than happen
 NOTES = "superseded.parquet"
 RECORDED = "recorded"  # the pointer to the contacts that were recorded here

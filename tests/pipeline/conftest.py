@@ -116,7 +116,7 @@ class TinyBank:
     folder: Path
     raw: Path
     home: Home
-    ingested: Path  # earlier homes, by a digest of all that they were ingested from
+    ingested: Any = None  # folder of earlier homes, by a digest of all that they were ingested from
 
     def settings(self, **changes: Any) -> Settings:
         return load_settings("tiny", changes)

@@ -23,7 +23,7 @@ FIRST = [
     "N6,C7,A1,2024-03-02 10:00:00,2.00,CNY,other,2024-03-02,",
 ]
 SECOND = ["N1,C1,A1,2024-03-02 10:00:00,-8.25,CNY,card,2024-03-09,"]
-RECORDED = (9, "f142ff51316b0738c3016525fa08c3ff532daf400154ac96cd66bd028f228750")
+RECORDED = (10, "a9b251c4665d561c3ec81e95f9aa6b4f260f148c0e23c78946631b3c0fb1eb63")
 
 
 def test_what_an_ingest_makes_changes_with_its_version(tiny: Any) -> None:
