@@ -166,6 +166,8 @@ def measure(work: Path, customers: int, weeks: int, model: Path | None) -> dict[
     measured, lived = folder / "measured.json", folder / "lived.json"
     if measured.is_file():
         return read_json(measured)
+    for path in (folder / "data" / BANK).glob("new/*"):  # of a Monday that was measured before
+        (folder / "data" / BANK / "raw" / path.name).unlink(missing_ok=True)
     if not lived.is_file():
         say(f"{customers:,} customers: history, and the Monday before")
         write_json(lived, alone(make_bank, folder, customers, weeks, model))
@@ -173,8 +175,6 @@ def measure(work: Path, customers: int, weeks: int, model: Path | None) -> dict[
     copy = folder / "copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder / "data", copy, ignore=shutil.ignore_patterns("raw", "new"))
-    for path in (folder / "data" / BANK / "new").iterdir():  # of a run that was stopped
-        (folder / "data" / BANK / "raw" / path.name).unlink(missing_ok=True)
     found = alone(live_monday, folder, copy)
     found |= {"load_average": round(os.getloadavg()[0], 1), "disk": disk_speed(folder)}
     shutil.rmtree(copy)
