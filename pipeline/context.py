@@ -3,15 +3,18 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+from configs.dates import WEEK, latest_monday
 from configs.errors import ConfigError, DataError
 from configs.settings import Settings
 from configs.signing_keys import SHORTEST, kept_key, parse_key
 from pipeline.artefacts import Home
 from pipeline.lease import user_name
 from pipeline.tables import INGEST_VERSION, Ingested, read_ingested
+
+MOST_WEEKS_BEHIND = 5  # of the data before the Monday of a model: a bank may deliver the ends of months alone
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,21 @@ class Context:
             raise DataError(
                 f"the tables in {self.home.tables} were made by another version of this software and may say "
                 f"other things. Make them anew: make ingest BANK={self.settings.bank}."
+            )
+        return tables
+
+    def tables_for(self, as_of: date) -> Ingested:
+        """The tables for a model as of a Monday. Raises DataError where they end weeks before it.
+
+        An outcome that lies behind them would be taken for known: nobody is seen to leave there.
+        """
+        tables = self.tables
+        most = latest_monday(tables.last_day + MOST_WEEKS_BEHIND * WEEK)
+        if as_of > most:
+            raise DataError(
+                f"the data ends on {tables.last_day}, more than {MOST_WEEKS_BEHIND} weeks before {as_of}, so "
+                "that outcomes until then are not known. Name a Monday that the data reaches, or make ingest "
+                f"BANK={self.settings.bank} with the files of the weeks since."
             )
         return tables
 

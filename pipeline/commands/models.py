@@ -22,7 +22,7 @@ def train(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> No
     from pipeline.weekly import run_train
 
     with writing("train", bank, data) as context:
-        bundle = run_train(context, context.tables, as_of)
+        bundle = run_train(context, context.tables_for(as_of), as_of)
         register(context)
         typer.echo(f"bundle {context.home.models / bundle.model_id}")
 
@@ -119,7 +119,7 @@ def tune(
     from pipeline.training.tuning import Budget, in_words, run_tuning
 
     with writing("tune", bank, data) as context:
-        typer.echo(in_words(run_tuning(context, context.tables, as_of, Budget(trials, seconds))))
+        typer.echo(in_words(run_tuning(context, context.tables_for(as_of), as_of, Budget(trials, seconds))))
 
 
 @app.command()
@@ -166,7 +166,7 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
     from pipeline.training.registry import track_ablation
 
     with writing("ablation", bank, data) as context:
-        table = ablate_families(context, context.tables, as_of)
+        table = ablate_families(context, context.tables_for(as_of), as_of)
         track_ablation(context.data, context.settings.bank, as_of, table)
         typer.echo(table.astype(float).round(4).to_string())
 
@@ -177,7 +177,7 @@ def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DA
     from pipeline.evaluation.research import learn_longer
 
     with writing("learning-curve", bank, data) as context:
-        typer.echo(learn_longer(context, context.tables, as_of).round(4).to_string())
+        typer.echo(learn_longer(context, context.tables_for(as_of), as_of).round(4).to_string())
 
 
 @app.command()
@@ -194,7 +194,7 @@ def backtest(
     from pipeline.evaluation.demo_truth import truth_of
 
     with writing("backtest", bank, data) as context:
-        result = run_backtest(context, context.tables, as_of, origins, every, truth_of(context))
+        result = run_backtest(context, context.tables_for(as_of), as_of, origins, every, truth_of(context))
         typer.echo(backtest_in_words(result))
 
 
