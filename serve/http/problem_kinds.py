@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.exceptions import HTTPException
+from fastapi import HTTPException
 
 FOLDER = "/problems/"
 CORRECT = "Correct the field named in `detail`, then send the request again."

@@ -93,6 +93,14 @@ def test_a_fault_is_answered_and_logged(service, bearer, published, monkeypatch)
         client.get("/v1/customers/c1/risk")
 
 
+def test_a_refusal_is_answered_and_is_no_fault(ask, client, bearer):
+    """A fault of the service would be raised here, as the server logs it."""
+    assert ask(query="?x=1").status_code == 422
+    assert ask(query="?money=minor&money=number").status_code == 422
+    headers = bearer("crm") | {"Accept": "text/html"}
+    assert client.get("/v1/customers/c1/risk", headers=headers).status_code == 406
+
+
 def test_what_another_release_prepared_is_not_told(ask, published, made):
     before = comparable(ask())
     with published.write() as connection:
