@@ -147,9 +147,10 @@ def _declared(context: Context, waiver: Waiver) -> dict[str, str]:
     late = {**context.settings.gates.late, **waiver.late}
     for table, reason in late.items():
         if table not in TABLES or not reason.strip():
+            remedy = "Give the reason." if table in TABLES else did_you_mean(table, TABLES)
             raise ConfigError(
                 f"a late source needs the name of a table and a reason, found {table!r} and {reason!r}. "
-                f"{did_you_mean(table, TABLES)}"
+                f"{remedy}"
             )
     return late
 

@@ -133,6 +133,8 @@ def test_a_late_source_is_declared_and_its_day_is_said(attempt, tmp_path):
     assert content["late"] == {"events": "the system moves"}
     with pytest.raises(ConfigError, match="Did you mean 'events'"):
         attempt(plant, Waiver(late={"evnts": "the system moves"}))
+    with pytest.raises(ConfigError, match=r"'events' and ' '\. Give the reason\."):
+        attempt(plant, Waiver(late={"events": " "}))
 
 
 def test_hard_limits_count_without_history(attempt, tmp_path):
