@@ -41,7 +41,8 @@ def test_the_last_balance_of_a_day_is_the_one_known_last() -> None:
     versions = [(1, 1, 10), (2, 2, 20), (2, 3, 30)]
     for order in (versions, versions[::-1]):
         parts = [summary.of_rows(held.format(*version) + names) for version in order]
-        row = duckdb.sql(summary.added(parts)).fetchall()[0]
+        with duckdb.connect() as con:
+            row = con.sql(summary.added(parts)).fetchall()[0]
         named = dict(zip((*summary.keys, *summary.values), row, strict=True))
         assert (named["first"], named["last"], named["newest"]) == (10, 30, 30)
 
