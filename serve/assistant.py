@@ -86,7 +86,7 @@ def _with_refusals(question: Callable[..., Answer]) -> Callable[..., Any]:
 def _questions(
     client: Client, claims: Mapping[str, Any], default: Language
 ) -> tuple[Callable[..., Answer], ...]:
-    """What may be asked, each by the name of its tool; parameters and their types are the tool's."""
+    """The questions of a caller, each by the name of its tool; parameters and types are the tool's."""
 
     def number_of(claim: str, number: str, language: Language) -> str:
         number = number or str(claims.get(claim) or "")

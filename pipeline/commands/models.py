@@ -161,7 +161,7 @@ def mlflow_command(
 
 @app.command()
 def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What each family of features is worth: the model evaluated out of time without it."""
+    """Measure each family of features: the model evaluated out of time without it."""
     from pipeline.evaluation.research import ablate_families
     from pipeline.training.registry import track_ablation
 
@@ -173,7 +173,7 @@ def ablation(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) ->
 
 @app.command("learning-curve")
 def learning_curve(as_of: AsOf, bank: BankOption = "demo", data: DataOption = DATA) -> None:
-    """What a longer history is worth: models of the last quarter to all training Mondays, evaluated alike."""
+    """Measure a longer history: models of the last quarter to all training Mondays, evaluated alike."""
     from pipeline.evaluation.research import learn_longer
 
     with writing("learning-curve", bank, data) as context:

@@ -231,10 +231,7 @@ def _products(con: duckdb.DuckDBPyConnection, delivers: Selected, tables: Mappin
         if other:
             yield f"products.currency: {other:,} holdings are in another currency than their product."
     if delivers("holdings.matures_on"):
-        overdue = _one(
-            con,
-            f"SELECT sum(overdue) FROM {holdings}",
-        )
+        overdue = _one(con, f"SELECT coalesce(sum(overdue), 0) FROM {holdings}")
         if overdue:
             yield (
                 f"holdings.matures_on: {overdue:,} balances still stand more than {OVERDUE_DAYS} days after "

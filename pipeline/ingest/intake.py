@@ -69,10 +69,10 @@ def _weeks(state: Ingestion, weeks: Mapping[str, Weeks]) -> dict[str, dict[str, 
 def _period(con: duckdb.DuckDBPyConnection, summary: str) -> dict[str, Any]:
     """The first and the last day that happened and that was known, and the rows known late."""
     names = ("first", "last", "known", "late")
-    row = con.execute(
+    (row,) = con.execute(
         f"SELECT min(first), max(last), max(known), sum(late)::BIGINT FROM {summary}"
-    ).fetchone()
-    return dict(zip(names, row or (), strict=False))
+    ).fetchall()
+    return dict(zip(names, row, strict=True))
 
 
 def _values(con: duckdb.DuckDBPyConnection, name: str, summary: str) -> dict[str, dict[str, int]]:

@@ -1,4 +1,4 @@
-"""When an ingest stops over its rows: too many are refused, none is left, or numbers come again."""
+"""Limits at which an ingest stops: too many rows are refused, none is left, or numbers come again."""
 
 from collections.abc import Sequence
 

@@ -313,11 +313,9 @@ def _readable_rows(file: CsvFile, rejects: list[Reject]) -> Iterator[tuple[int, 
 def _refuse_second_header(con: duckdb.DuckDBPyConnection, table: str, first: int, file: CsvFile) -> None:
     # Files that were joined keep the byte order mark of the second before its header; the first column is
     # looked at last, since to trim it in every row takes long.
-    first_column = "ltrim(c0, '\ufeff')"
-    same = " AND ".join(
-        f"lower({f'c{place}' if place else first_column}) = lower({sql_text(column)})"
-        for place, column in reversed(list(enumerate(file.columns)))
-    )
+    cells = ["ltrim(c0, '\ufeff')", *(f"c{place}" for place in range(1, len(file.columns)))]
+    equal = [f"lower({sql}) = lower({sql_text(name)})" for sql, name in zip(cells, file.columns, strict=True)]
+    same = " AND ".join(reversed(equal))
     line = number(con, f"SELECT min(rowid + _line) FROM {sql_name(table)} WHERE rowid >= {first} AND {same}")
     if line:
         raise DataError(

@@ -1,4 +1,4 @@
-"""What the findings and the page of an intake ask of all rows, summed up with each delivery for the next.
+"""Summaries of all rows, kept with each delivery for the next: findings and the page of an intake read them.
 
 A row of an earlier delivery never changes, but for the day on which it is superseded, of which no summary
 takes note. So a delivery sums its own rows, and adds what the one before it kept of all rows until then.

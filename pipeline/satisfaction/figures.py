@@ -71,7 +71,7 @@ def figures_of(settings: Settings, answers: Answers, snapshot_date: date) -> Ite
 
 
 class _OfBank(NamedTuple):
-    """What is of the whole bank alone: the drivers, and the mean level of the factors."""
+    """Figures of the whole bank alone: the drivers, and the mean level of the factors."""
 
     drivers: Drivers
     mean: float

@@ -163,7 +163,7 @@ class TinyBank:
         return ingest(self.settings(**changes), self.raw, self.home, lambda _: None, rows_gone)
 
     def first_ingest(self) -> Ingested:
-        """What ``ingest`` leaves in an empty home: a copy where another test has ingested the same bytes.
+        """The tables of ``ingest`` in an empty home: a copy where another test has ingested the same bytes.
 
         For tests of what comes after it.
         """
